@@ -1,0 +1,1 @@
+"""Floor 3: events against indicators, giving sightings."""

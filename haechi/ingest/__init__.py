@@ -1,0 +1,1 @@
+"""Floor 3: attack events in. Any log becomes blocks of one schema."""

@@ -1,0 +1,1 @@
+"""Floor 4: a running node. Wires the capabilities together."""

@@ -1,0 +1,1 @@
+"""Floor 2: renders findings and tables; the message catalogue."""

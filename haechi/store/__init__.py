@@ -1,0 +1,1 @@
+"""Floor 2: what is kept. The catalog (SQL), the lake (event files), the audit log."""
