@@ -1,0 +1,128 @@
+"""The entry: finds the command, imports only its module, runs it, and turns errors into messages and exit statuses.
+
+The first words are parsed here and not by Typer, whose import alone costs more than the whole of `haechi --help`.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from haechi import __version__
+from haechi.cli import failure
+from haechi.report.messages import text
+
+if TYPE_CHECKING:
+    from haechi.model.errors import UsageError
+
+# In the order that help shows. A module has `app` (a typer.Typer of several commands) or `command` (a function);
+# its help line is the message `command.NAME`.
+COMMANDS: dict[str, str] = {
+    "demo": "haechi.cli.demo",
+    "init": "haechi.cli.init",
+    "parties": "haechi.cli.parties",
+    "indicators": "haechi.cli.indicators",
+    "ingest": "haechi.cli.ingest",
+    "lookup": "haechi.cli.lookup",
+    "sightings": "haechi.cli.sightings",
+    "quarantine": "haechi.cli.quarantine",
+    "audit": "haechi.cli.audit",
+    "doctor": "haechi.cli.doctor",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    failure.prepare_streams()
+    try:
+        status = _run(words)
+        sys.stdout.flush()
+    except BaseException as error:
+        return failure.report(error, as_json=failure.wants_json(words))
+    return status
+
+
+def _run(words: list[str]) -> int:
+    home, rest = _global_options(words)
+    if not rest or rest[0] in ("--help", "-h"):
+        print(_help())
+        return 0 if rest else 2
+    if rest[0] == "--version":
+        print(f"haechi {__version__}")
+        return 0
+    name = rest[0]
+    if name not in available():
+        raise _unknown(name)
+    from haechi.cli.output import Settings
+
+    returned: Any = load(name).main(
+        args=rest[1:], prog_name=f"haechi {name}", standalone_mode=False, obj=Settings(home=home)
+    )
+    return returned if isinstance(returned, int) else 0
+
+
+def _global_options(words: list[str]) -> tuple[str, list[str]]:
+    """The value of a `--home` before the command, and the words after it."""
+    if not words or not words[0].startswith("--home"):
+        return "", words
+    option, equals, value = words[0].partition("=")
+    if option != "--home":
+        return "", words
+    rest = words[1:] if equals else words[2:]
+    if not equals:
+        value = words[1] if len(words) > 1 else ""
+    if not value:
+        from haechi.model.errors import UsageError
+
+        raise UsageError(text("error.no_value"))
+    return value, rest
+
+
+def available() -> dict[str, str]:
+    """The commands whose module is installed (the demo can be deleted and nothing else breaks)."""
+    return {name: module for name, module in COMMANDS.items() if find_spec(module) is not None}
+
+
+def load(name: str) -> Any:
+    """The Typer command or group of that name, built from its module."""
+    import typer
+    from typer.main import get_command
+
+    module = import_module(COMMANDS[name])
+    app: typer.Typer | None = getattr(module, "app", None)
+    if app is None:
+        app = typer.Typer()
+        app.command(help=module.command.__doc__)(module.command)
+    app.rich_markup_mode = None  # plain help: Rich's import costs as much as the rest
+    app._add_completion = False
+    return get_command(app)
+
+
+def _unknown(name: str) -> "UsageError":
+    from haechi.model.errors import UsageError
+
+    if name.startswith("-"):
+        return UsageError(text("error.no_option", name=name), advice=text("error.see_help", command="haechi"))
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, available())
+    advice = text("error.did_you_mean", names=", ".join(close)) if close else text("error.see_help", command="haechi")
+    return UsageError(text("error.no_command", name=name), advice=advice)
+
+
+def _help() -> str:
+    names = available()
+    width = max(map(len, [*names, "--home FOLDER"])) + 2
+    lines = [text("help.usage"), "", text("help.about"), "", text("help.commands")]
+    lines += [f"  {name:<{width}}{text('command.' + name)}" for name in names]
+    lines += ["", text("help.options")]
+    lines += [f"  {'--home FOLDER':<{width}}{text('help.home')}"]
+    lines += [f"  {'--version':<{width}}{text('help.version')}"]
+    lines += [f"  {'--help':<{width}}{text('help.help')}", "", text("help.more")]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+import errno
+import json
+
+import pytest
+
+from haechi.cli import failure
+from haechi.model.errors import BadInput, Conflict, NotVerified, UsageError
+from haechi.model.location import Location
+
+
+def test_bad_input_says_where_what_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    error = BadInput("not an address", location=Location(path="a.csv", line=3, field="value", value="1.2.3.999"), advice="Fix it")
+    assert failure.report(error, as_json=True) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {
+        "error": {
+            "kind": "BadInput",
+            "reason": "not an address",
+            "advice": "Fix it",
+            "location": {"path": "a.csv", "line": 3, "offset": None, "field": "value", "value": "1.2.3.999"},
+        }
+    }
+    assert err == "error: a.csv:3 field value = '1.2.3.999': not an address. Fix it\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (UsageError("x"), 2),
+        (Conflict("x"), 3),
+        (NotVerified("x"), 4),
+        (KeyboardInterrupt(), 130),
+        (SystemExit(5), 5),
+        (SystemExit(), 0),
+        (SystemExit("why"), 1),
+        (OSError(errno.ENOSPC, "No space left on device"), 3),
+        (ZeroDivisionError("division by zero"), 3),
+    ],
+)
+def test_exit_status_follows_the_error(error: BaseException, status: int) -> None:
+    assert failure.report(error, as_json=False) == status
+
+
+def test_os_error_names_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    failure.report(PermissionError(errno.EACCES, "Permission denied", "/etc/shadow"), as_json=False)
+    assert capsys.readouterr() == ("", "error: /etc/shadow: Permission denied\n")
+
+
+def test_a_fault_of_ours_is_short_and_says_how_to_see_more(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(failure.TRACE_VARIABLE, raising=False)
+    failure.report(KeyError("lost"), as_json=False)
+    assert capsys.readouterr().err == (
+        "error: unexpected KeyError: 'lost'. "
+        "This is a fault in Haechi: run again with HAECHI_TRACE=1 to see the traceback, and report it\n"
+    )
+    monkeypatch.setenv(failure.TRACE_VARIABLE, "1")
+    failure.report(KeyError("lost"), as_json=False)
+    assert capsys.readouterr().err.startswith("KeyError: 'lost'\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [(["x", "--json"], True), (["x", "--jsonl"], True), (["x", "--", "--json"], False), (["x"], False)],
+)
+def test_json_is_wanted_even_where_the_words_do_not_parse(words: list[str], wanted: bool) -> None:
+    assert failure.wants_json(words) is wanted
