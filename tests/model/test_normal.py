@@ -237,6 +237,8 @@ def test_idna_cases(name: str) -> None:
         if not isinstance(case, dict) or "output" not in case:
             continue
         want, text = case["output"], case["input"]
+        if text != text.strip():  # we take space off the ends: values are typed and pasted
+            continue
         if not want and not (text.isascii() and _normal_or_none(T.DOMAIN, text)):
             assert _normal_or_none(T.DOMAIN, text) is None, case
         elif want and len(want) < 254 and normal._NORMAL_DOMAIN.fullmatch(want.removesuffix(".")):

@@ -19,7 +19,7 @@ def test_suffixes() -> None:
     assert not suffix.is_public_suffix("kisa.or.kr")
     assert suffix.registrable("a.b.kisa.or.kr") == "kisa.or.kr"
     assert suffix.registrable("or.kr") is None
-    assert not suffix.is_public_suffix("onion")
+    assert not suffix.is_public_suffix("unlisted")
 
 
 @pytest.mark.skipif(not CASES.is_file(), reason="no real data: set HAECHI_DATA")
