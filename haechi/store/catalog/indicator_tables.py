@@ -1,0 +1,144 @@
+"""Tables of indicators: value once, assertions many (DATA-MODEL.md, 2). Times are microseconds UTC.
+
+Rows that say what was known are closed (`gone_at`, `to_at`), never overwritten: "what did we know at T" is a query.
+`assertion` is narrow on purpose: a list of a million values is one object and a million small rows.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from haechi.store.catalog.base import METADATA
+
+# SQLite gives rowids only to a column typed INTEGER; PostgreSQL needs 64 bits.
+_ID = BigInteger().with_variant(Integer(), "sqlite")
+
+VALUE = Table(
+    "value",
+    METADATA,
+    Column("id", _ID, primary_key=True),  # never reused: sightings in the lake hold it for years
+    Column("type", Text, nullable=False),  # model.indicator.ValueType
+    Column("text", Text, nullable=False),  # normal form
+    UniqueConstraint("type", "text"),
+    sqlite_autoincrement=True,
+)
+
+SOURCE = Table(
+    "source",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("marking", SmallInteger, nullable=False),  # for what the source leaves unmarked
+    sqlite_autoincrement=True,
+)
+
+OBJECT = Table(
+    "object",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("source_id", _ID, ForeignKey("source.id"), nullable=False),
+    # The source's own id; of a list: its name and a digest of what its values share (marking, validity, context).
+    Column("object_id", Text, nullable=False),
+    Column("list_name", Text),  # null for objects with an id of their own
+    UniqueConstraint("source_id", "object_id"),
+    Index("ix_object_list", "source_id", "list_name"),
+    sqlite_autoincrement=True,
+)
+
+OBJECT_VERSION = Table(
+    "object_version",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("object_id", _ID, ForeignKey("object.id"), nullable=False),
+    Column("version", Text, nullable=False),  # STIX modified, MISP timestamp; "" in lists
+    Column("marking", SmallInteger, nullable=False),
+    Column("pap", SmallInteger),
+    Column("confidence", SmallInteger),
+    Column("valid_from", BigInteger),
+    Column("valid_until", BigInteger),
+    Column("context", Text, nullable=False),  # JSON of model.indicator.Context
+    Column("raw", LargeBinary),  # as received; null for lists
+    Column("digest", LargeBinary, nullable=False),  # SHA-256 of raw, or of the parsed view where there is no raw
+    Column("from_at", BigInteger, nullable=False),
+    Column("to_at", BigInteger),  # null: the version that counts
+    UniqueConstraint("object_id", "version", "digest"),
+    sqlite_autoincrement=True,
+)
+
+KNOWN_HOW = Table(
+    "known_how",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("how", Text, nullable=False),  # observed | asserted
+    Column("why", Text, nullable=False),  # the reason given for an asserted time
+    UniqueConstraint("how", "why"),
+)
+
+ASSERTION = Table(
+    "assertion",
+    METADATA,
+    Column("value_id", _ID, ForeignKey("value.id"), primary_key=True, autoincrement=False),
+    Column("object_id", _ID, ForeignKey("object.id"), primary_key=True, autoincrement=False),
+    # In the key, so that a value that left a list and came back has both spans.
+    Column("known_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("known_how", SmallInteger, ForeignKey("known_how.id"), nullable=False),
+    Column("gone_at", BigInteger),
+    Column("gone_why", Text),
+    Index("ix_assertion_object", "object_id"),
+    sqlite_with_rowid=False,
+)
+
+PATTERN = Table(
+    "pattern",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("object_id", _ID, ForeignKey("object.id"), nullable=False),
+    Column("pattern_type", Text, nullable=False),  # stix, sigma, yara, snort ...
+    Column("pattern", Text, nullable=False),
+    Column("reason", Text, nullable=False),  # why it is not evaluated yet
+    Column("known_at", BigInteger, nullable=False),
+    Column("gone_at", BigInteger),
+    Index("ix_pattern_object", "object_id"),
+    sqlite_autoincrement=True,
+)
+
+VERDICT = Table(
+    "verdict",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("value_id", _ID, ForeignKey("value.id"), nullable=False),
+    Column("verdict", Text, nullable=False),  # confirmed | false-positive
+    Column("at", BigInteger, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Index("ix_verdict_value", "value_id"),
+    sqlite_autoincrement=True,
+)
+
+VALUE_WARNING = Table(
+    "value_warning",
+    METADATA,
+    Column("value_id", _ID, ForeignKey("value.id"), primary_key=True, autoincrement=False),
+    Column("list", Text, primary_key=True),  # name of the MISP warning list
+    Column("suppresses", Boolean, nullable=False),  # false: shown, and matched all the same
+    sqlite_with_rowid=False,
+)
+
+COUNTER = Table(
+    "counter",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+GENERATION = "indicators.generation"  # grows with every change that can change matching
