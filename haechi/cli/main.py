@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = _run(words)
         sys.stdout.flush()
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 (the last place: whatever it is, it becomes a message and a status)
         return failure.report(error, as_json=failure.wants_json(words))
     return status
 
@@ -57,9 +57,7 @@ def _run(words: list[str]) -> int:
         raise _unknown(name)
     from haechi.cli.output import Settings
 
-    returned: Any = load(name).main(
-        args=rest[1:], prog_name=f"haechi {name}", standalone_mode=False, obj=Settings(home=home)
-    )
+    returned: Any = load(name).main(args=rest, prog_name="haechi", standalone_mode=False, obj=Settings(home=home))
     return returned if isinstance(returned, int) else 0
 
 
@@ -86,18 +84,23 @@ def available() -> dict[str, str]:
 
 
 def load(name: str) -> Any:
-    """The Typer command or group of that name, built from its module."""
+    """A Typer group that holds the one command of that name, built from its module."""
     import typer
     from typer.main import get_command
 
     module = import_module(COMMANDS[name])
-    app: typer.Typer | None = getattr(module, "app", None)
-    if app is None:
-        app = typer.Typer()
-        app.command(help=module.command.__doc__)(module.command)
-    app.rich_markup_mode = None  # plain help: Rich's import costs as much as the rest
-    app._add_completion = False
-    return get_command(app)
+    root = typer.Typer(
+        add_completion=False, rich_markup_mode=None
+    )  # plain help: Rich's import costs as much as the rest
+    root.callback()(_nothing)  # keeps the command's name in the usage line
+    if hasattr(module, "app"):
+        root.add_typer(module.app, name=name)
+    else:
+        root.command(name, help=module.command.__doc__)(module.command)
+    return get_command(root)
+
+
+def _nothing() -> None: ...
 
 
 def _unknown(name: str) -> "UsageError":

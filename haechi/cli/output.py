@@ -129,6 +129,7 @@ def write(content: str) -> None:
 
 def note(content: str) -> None:
     """A remark for the person, on stderr: never part of the result."""
+    sys.stdout.flush()  # so that the two stand in order on a terminal
     sys.stderr.write(content + "\n")
 
 
@@ -165,13 +166,17 @@ def progress(label: str, *, total: int | None = None, unit: str = "", quiet: boo
     `unit` "bytes" shows sizes; any other stands after the counts. Call the step as often as you like.
     """
     if quiet or not sys.stderr.isatty():
-        yield lambda done, remark="": None
+        yield _unseen
         return
     bar = _Bar(label, total, unit)
     try:
         yield bar.step
     finally:
         bar.stop()
+
+
+def _unseen(done: int, remark: str = "") -> None:
+    del done, remark
 
 
 class _Bar:

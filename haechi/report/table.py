@@ -42,10 +42,10 @@ def make(
 
 
 def printable(value: str) -> str:
-    """The text with control characters shown as escapes, so that a value from outside can't drive a terminal.
+    r"""The text with control characters shown as escapes, so that a value from outside can't drive a terminal.
 
-    >>> printable("a\\x1b[2Jb")
-    'a\\\\x1b[2Jb'
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
     """
     if value.isprintable():
         return value

@@ -9,7 +9,9 @@ from haechi.model.location import Location
 
 
 def test_bad_input_says_where_what_and_why(capsys: pytest.CaptureFixture[str]) -> None:
-    error = BadInput("not an address", location=Location(path="a.csv", line=3, field="value", value="1.2.3.999"), advice="Fix it")
+    error = BadInput(
+        "not an address", location=Location(path="a.csv", line=3, field="value", value="1.2.3.999"), advice="Fix it"
+    )
     assert failure.report(error, as_json=True) == 1
     out, err = capsys.readouterr()
     assert json.loads(out) == {

@@ -37,7 +37,12 @@ def test_emit_makes_json_or_table_never_both(capsys: pytest.CaptureFixture[str])
 
 def test_rows_as_table_json_and_jsonl(capsys: pytest.CaptureFixture[str]) -> None:
     output.emit_rows("countries", ROWS, columns=COLUMNS, right=["events"])
-    assert capsys.readouterr().out.splitlines() == ["country  events", "-------  ------", "臺灣          3", "한국         12"]
+    assert capsys.readouterr().out.splitlines() == [
+        "country  events",
+        "-------  ------",
+        "臺灣          3",
+        "한국         12",
+    ]
     output.emit_rows("countries", ROWS, columns=COLUMNS, limit=1, as_json=True)
     assert json.loads(capsys.readouterr().out) == {"countries": ROWS[:1], "total": 2, "limit": 1}
     output.emit_rows("countries", iter(ROWS), columns=COLUMNS, limit=1, as_jsonl=True)

@@ -1,0 +1,44 @@
+"""`haechi doctor`: checks of this machine and the node."""
+
+import os
+from pathlib import Path
+
+import typer
+
+from haechi.cli.output import HomeOption, JsonOption, emit, note
+from haechi.model.clock import SystemClock
+from haechi.model.errors import NodeCannot
+from haechi.node import doctor
+from haechi.report import table as tables
+from haechi.report.messages import text
+
+
+def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Check this machine and the node: versions, disk, clock, rights, locks, catalog, lake, and what to do.
+
+    Without a home it checks the machine alone. Exit status 3 if a check fails; a warning is none.
+    """
+    checks = doctor.examine(_home(home), SystemClock())
+    state = doctor.worst(checks)
+    emit({"state": state, "checks": checks}, as_json=as_json, table=lambda: _table(checks))
+    if not as_json:
+        note(text({"ok": "doctor.all_well", "warn": "doctor.worth_a_look", "fail": "doctor.must_act"}[state]))
+    if state == "fail":
+        raise typer.Exit(NodeCannot.exit_status)
+
+
+def _home(option: Path | None) -> Path | None:
+    """The home to look at, even one that can't be opened; None where nobody named one and the default isn't there."""
+    if option is not None:
+        return option
+    if named := os.environ.get("HAECHI_HOME"):
+        return Path(named)
+    default = Path.home() / ".haechi"
+    return default if default.exists() else None
+
+
+def _table(checks: list[doctor.Check]) -> str:
+    headings = [text("doctor.heading_check"), text("doctor.heading_state"), text("doctor.heading_seen")]
+    shown = tables.render(tables.make(headings, [[c.name, c.state, c.seen] for c in checks]))
+    advice = [f"{check.name}: {check.advice}" for check in checks if check.advice]
+    return "\n".join([shown, "", *advice]) if advice else shown

@@ -1,0 +1,96 @@
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from haechi import __version__
+from haechi.cli.main import COMMANDS, available, main
+from haechi.report.messages import text
+
+HEAVY = ("typer", "rich", "sqlalchemy", "duckdb", "pyarrow", "numba", "numpy", "msgspec", "deltalake")
+
+
+def test_help_lists_every_installed_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for name in available():
+        assert f"  {name} " in shown
+        assert text("command." + name) in shown
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = f"import sys; from haechi.cli.main import main; main(['--help']); print([m for m in {HEAVY!r} if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines()[-1] == "[]"
+
+
+def test_help_is_quick() -> None:
+    bare, ours = [], []
+    for _ in range(5):
+        begun = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "pass"], check=True)
+        bare.append(time.perf_counter() - begun)
+        begun = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "haechi", "--help"], capture_output=True, check=True)
+        ours.append(time.perf_counter() - begun)
+    assert min(ours) - min(bare) < 0.15
+
+
+def test_no_words_show_help_as_a_usage_problem(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "Commands:" in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"haechi {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["frobnicate"], "error: no command 'frobnicate'. See 'haechi --help'\n"),
+        (["docter"], "error: no command 'docter'. Did you mean doctor?\n"),
+        (["--frob", "doctor"], "error: no option '--frob' before the command. See 'haechi --help'\n"),
+        (["--home"], "error: --home needs a folder\n"),
+        (["--home="], "error: --home needs a folder\n"),
+        (["doctor", "--frob"], "error: No such option: --frob. See 'haechi doctor --help'\n"),
+    ],
+)
+def test_usage_errors(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert capsys.readouterr() == ("", said)
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = subprocess.run(
+        [sys.executable, "-m", "haechi", "--help"], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (process.returncode, process.stderr) == (141, b"")
+
+
+def test_closed_stdout_is_no_error() -> None:
+    process = subprocess.run(
+        ["/bin/sh", "-c", f"exec {sys.executable} -m haechi --help >&-"], capture_output=True, check=False
+    )
+    assert (process.returncode, process.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_full_disk_under_stdout_is_told() -> None:
+    with open("/dev/full", "w") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "haechi", "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert process.returncode == 3
+    assert process.stderr == "error: No space left on device\n"
+
+
+def test_every_command_has_a_help_line() -> None:
+    for name in COMMANDS:
+        assert text("command." + name)
