@@ -4,6 +4,7 @@ Rows that say what was known are closed (`gone_at`, `to_at`), never overwritten:
 `assertion` is narrow on purpose: a list of a million values is one object and a million small rows.
 """
 
+from haechi.store.catalog.base import METADATA
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -17,8 +18,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-
-from haechi.store.catalog.base import METADATA
 
 # SQLite gives rowids only to a column typed INTEGER; PostgreSQL needs 64 bits.
 _ID = BigInteger().with_variant(Integer(), "sqlite")
