@@ -30,7 +30,7 @@ class Carrier:
 
 
 def _same(slot: str) -> Callable[[str, int], Texts]:
-    return lambda value, number: {slot: (value.encode(),)}
+    return lambda value, _number: {slot: (value.encode(),)}
 
 
 def _name(value: str, number: int) -> Texts:
@@ -38,20 +38,20 @@ def _name(value: str, number: int) -> Texts:
     return {"domain": ((("", "www.", "", "mail.")[number % 4] + value).encode(),)}
 
 
-def _url(value: str, number: int) -> Texts:
+def _url(value: str, _number: int) -> Texts:
     host, path = value.removeprefix("http://").split("/", 1)
     return {"domain": (host.encode(),), "path": (f"/{path}".encode(),)}
 
 
-def _sha256(value: str, number: int) -> Texts:
+def _sha256(value: str, _number: int) -> Texts:
     return {"file": (value.encode(), hashlib.md5(value.encode(), usedforsecurity=False).hexdigest().encode())}
 
 
-def _md5(value: str, number: int) -> Texts:
+def _md5(value: str, _number: int) -> Texts:
     return {"file": (hashlib.sha256(value.encode()).hexdigest().encode(), value.encode())}
 
 
-def _fingerprint(value: str, number: int) -> Texts:
+def _fingerprint(value: str, _number: int) -> Texts:
     """Suricata writes a certificate's SHA-1 with colons; indicators have none."""
     return {"cert": (":".join(value[i : i + 2] for i in range(0, len(value), 2)).encode(),)}
 

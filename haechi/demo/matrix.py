@@ -18,6 +18,8 @@ Tables: TypeAlias = Mapping[str, Bytes]  # name -> one text a row, filled up wit
 
 _ALPHABET = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", np.uint8)
 
+_HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+
 
 def table(texts: Iterable[bytes]) -> Bytes:
     """The texts as a (number, longest) byte matrix.
@@ -43,9 +45,9 @@ class Part(Protocol):
     @property
     def slot(self) -> str: ...
 
-    def width(self, tables: Tables) -> int: ...
+    def width(self, tables: Tables, /) -> int: ...
 
-    def fill(self, out: Bytes, rows: Rows, tables: Tables) -> None: ...
+    def fill(self, out: Bytes, rows: Rows, tables: Tables, /) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,10 @@ class Text:
     slot: str
     name: str = ""
 
-    def width(self, tables: Tables) -> int:
+    def width(self, tables: Tables, /) -> int:
         return int(tables[self.name or self.slot].shape[1])
 
-    def fill(self, out: Bytes, rows: Rows, tables: Tables) -> None:
+    def fill(self, out: Bytes, rows: Rows, tables: Tables, /) -> None:
         out[:] = tables[self.name or self.slot].take(rows[self.slot], axis=0)
 
 
@@ -70,10 +72,10 @@ class Number:
     digits: int
     padded: bool = False
 
-    def width(self, tables: Tables) -> int:
+    def width(self, _tables: Tables, /) -> int:
         return self.digits
 
-    def fill(self, out: Bytes, rows: Rows, tables: Tables) -> None:
+    def fill(self, out: Bytes, rows: Rows, _tables: Tables, /) -> None:
         value = rows[self.slot]
         for column in range(self.digits - 1, -1, -1):
             rest = value // 10
@@ -91,10 +93,10 @@ class Token:
     slot: str
     length: int
 
-    def width(self, tables: Tables) -> int:
+    def width(self, _tables: Tables, /) -> int:
         return self.length
 
-    def fill(self, out: Bytes, rows: Rows, tables: Tables) -> None:
+    def fill(self, out: Bytes, rows: Rows, _tables: Tables, /) -> None:
         value = rows[self.slot].astype(np.uint64)
         for column in range(self.length):
             if column == 10:  # 62^10 nearly uses up 63 bits: stir and go on
@@ -104,16 +106,32 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Hex:
+    """The slot's lowest 4 x `length` bits in lower-case hexadecimal, with leading zeros; `length` at most 16."""
+
+    slot: str
+    length: int
+
+    def width(self, _tables: Tables, /) -> int:
+        return self.length
+
+    def fill(self, out: Bytes, rows: Rows, _tables: Tables, /) -> None:
+        value = rows[self.slot]
+        for column in range(self.length):
+            out[:, column] = _HEX[(value >> 4 * (self.length - 1 - column)) & 15]
+
+
+@dataclass(frozen=True, slots=True)
 class Second:
     """The second of the day that the slot's microseconds lie in, as a text of the table `name` (86,400 rows)."""
 
     slot: str
     name: str
 
-    def width(self, tables: Tables) -> int:
+    def width(self, tables: Tables, /) -> int:
         return int(tables[self.name].shape[1])
 
-    def fill(self, out: Bytes, rows: Rows, tables: Tables) -> None:
+    def fill(self, out: Bytes, rows: Rows, tables: Tables, /) -> None:
         out[:] = tables[self.name].take(rows[self.slot] // 1_000_000, axis=0)
 
 
@@ -124,10 +142,10 @@ class Fraction:
     slot: str
     digits: int = 6
 
-    def width(self, tables: Tables) -> int:
+    def width(self, _tables: Tables, /) -> int:
         return self.digits
 
-    def fill(self, out: Bytes, rows: Rows, tables: Tables) -> None:
+    def fill(self, out: Bytes, rows: Rows, tables: Tables, /) -> None:
         thousand = tables["thousand"]
         micros = rows[self.slot] % 1_000_000
         out[:, :3] = thousand.take(micros // 1000, axis=0)

@@ -74,8 +74,9 @@ def load_plan() -> Plan:
 
 
 _NETS4 = (b"192.52.193.%d", b"192.31.196.%d", b"192.175.48.%d")
-_FIRST = "secure login mail update cdn doc portal api sync cloud verify file news edge node auth".split()
-_SECOND = "service center box check hub link gate desk point share drop view kit base line host".split()
+_FIRST_WORDS = "secure login mail update cdn doc portal api sync cloud verify file news edge node auth"
+_SECOND_WORDS = "service center box check hub link gate desk point share drop view kit base line host"
+_FIRST, _SECOND = _FIRST_WORDS.split(), _SECOND_WORDS.split()
 
 
 def campaign_values(plan: Plan, seed: int) -> dict[str, tuple[PlantedValue, ...]]:
@@ -84,11 +85,11 @@ def campaign_values(plan: Plan, seed: int) -> dict[str, tuple[PlantedValue, ...]
     four = rng.permutation(3 * 240).tolist()
     found: dict[str, tuple[PlantedValue, ...]] = {}
     for number, campaign in enumerate(plan.campaign):
-        made: list[PlantedValue] = []
-        for kind, many in campaign.values.items():
-            for n in range(many):
-                made.append(PlantedValue(kind, _value(kind, number, n, four, rng)))
-        found[campaign.id] = tuple(made)
+        found[campaign.id] = tuple(
+            PlantedValue(kind, _value(kind, number, n, four, rng))
+            for kind, many in campaign.values.items()
+            for n in range(many)
+        )
     for campaign in plan.campaign:
         lent = [
             [v for v in found[lender] if (v.type in ("sha256", "md5", "ja3")) == (role == "tools")][:2]
@@ -180,5 +181,3 @@ def _stack(above: Bytes, below: Bytes) -> Bytes:
     both[: len(above), : above.shape[1]] = above
     both[len(above) :, : below.shape[1]] = below
     return both
-
-

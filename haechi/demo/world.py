@@ -88,10 +88,11 @@ def _remote(rng: np.random.Generator, size: int) -> tuple[Bytes, Bytes]:
     return table(mixed), table(four)
 
 
-_WORDS = (
+_WORD_TEXT = (
     "mail portal news cdn static api login shop bank map video image update cloud game forum blog docs pay ticket "
     "school city health tax post rail bus weather stock music photo search chat drive meet store travel food"
-).split()
+)
+_WORDS = _WORD_TEXT.split()
 _BAIT = ("www.google.com", "www.microsoft.com", "github.com", "www.naver.com", "www.yahoo.com.tw")
 
 
@@ -138,7 +139,13 @@ _SIGNATURES = (
     (2023753, 2, "ET SCAN MS Terminal Server Traffic on Non-standard Port", "Attempted Information Leak", 2),
     (2008578, 6, "ET SCAN Sipvicious Scan", "Attempted Information Leak", 2),
     (2019876, 4, "ET SCAN SSH BruteForce Tool with fake PUTTY version", "Detection of a Network Scan", 3),
-    (2034647, 1, "ET EXPLOIT Apache log4j RCE Attempt (http ldap) (CVE-2021-44228)", "Attempted Administrator Privilege Gain", 1),
+    (
+        2034647,
+        1,
+        "ET EXPLOIT Apache log4j RCE Attempt (http ldap) (CVE-2021-44228)",
+        "Attempted Administrator Privilege Gain",
+        1,
+    ),
     (2027063, 4, "ET EXPLOIT Possible OpenSSL HeartBleed Large HeartBeat Response", "Attempted Information Leak", 2),
     (2210044, 2, "SURICATA STREAM Packet with invalid timestamp", "Generic Protocol Command Decode", 3),
     (2260002, 1, "SURICATA Applayer Detect protocol only one direction", "Generic Protocol Command Decode", 3),
@@ -168,7 +175,9 @@ def pools(side: Side, day: date, seed: int, scale: float) -> dict[str, Bytes]:
         "own4": own4,
         "remote": remote,
         "remote4": remote4,
-        "resolver": table([*(r % (side.first_net + i) for i in range(len(members)) for r in RESOLVERS), b"8.8.8.8", b"168.95.1.1"]),
+        "resolver": table(
+            [*(r % (side.first_net + i) for i in range(len(members)) for r in RESOLVERS), b"8.8.8.8", b"168.95.1.1"]
+        ),
         "domain": _domains(side, max(size // 4, 500)),
         "path": _paths(max(size // 10, 200)),
         "agent": table(_AGENTS),
@@ -181,7 +190,8 @@ def pools(side: Side, day: date, seed: int, scale: float) -> dict[str, Bytes]:
         "md5": table(digests("md5", f"file {side.country}", len(names))),
         "ja3": table(digests("md5", "client", 200)),
         "cert": table(
-            b":".join(d[i : i + 2] for i in range(0, 40, 2)) for d in digests("sha1", f"certificate {side.country}", 2_000)
+            b":".join(d[i : i + 2] for i in range(0, 40, 2))
+            for d in digests("sha1", f"certificate {side.country}", 2_000)
         ),
         "service": table(b"%d" % p for p in (22, 443, 80, 3389, 445, 1433, 23, 5060, 8080, 3306, 5900, 8443, 25, 6379)),
         "certificate": table(digests("sha256", f"certificate {side.country}", 2_000)),

@@ -18,7 +18,17 @@ _SSHD: tuple[tuple[str, float, Pieces], ...] = (
 
 def sshd_rfc5424(offset: str) -> Log:
     """RFC 5424: year and zone in every line. Taiwan's form here."""
-    head: Pieces = (b"<38>1 ", Second("t", "iso"), b".", Fraction("t"), offset.encode() + b" gw-", Text("host"), b" sshd ", Number("pid", 5), b" - - ")
+    head: Pieces = (
+        b"<38>1 ",
+        Second("t", "iso"),
+        b".",
+        Fraction("t"),
+        offset.encode() + b" gw-",
+        Text("host"),
+        b" sshd ",
+        Number("pid", 5),
+        b" - - ",
+    )
     records = tuple(Record(name, share, (*head, *body)) for name, share, body in _SSHD)
     return Log("sshd", ".log", 0.08, records)
 

@@ -14,14 +14,18 @@ def _ids(src: Part, dst: Part, dport: "bytes | Part") -> Pieces:
 
 
 def _header(path: str, fields: str, types: str) -> str:
-    first = "\n".join(("#separator \\x09", "#set_separator\t,", "#empty_field\t(empty)", "#unset_field\t-", f"#path\t{path}"))
+    first = "\n".join(
+        ("#separator \\x09", "#set_separator\t,", "#empty_field\t(empty)", "#unset_field\t-", f"#path\t{path}")
+    )
     names = "\t".join(("ts uid id.orig_h id.orig_p id.resp_h id.resp_p " + fields).split())
     kinds = "\t".join(("time string addr port addr port " + types).split())
     return f"{first}\n#open\t{{open}}\n#fields\t{names}\n#types\t{kinds}\n"
 
 
 def _log(path: str, share: float, fields: str, types: str, layout: Pieces) -> Log:
-    return Log(path, ".log", share, (Record(path, 1.0, layout),), True, _header(path, fields, types), "#close\t{close}\n")
+    return Log(
+        path, ".log", share, (Record(path, 1.0, layout),), True, _header(path, fields, types), "#close\t{close}\n"
+    )
 
 
 CONN = _log(
