@@ -1,0 +1,163 @@
+"""The house's rules that no other tool checks. Each test names what breaks the rule and where it is put right."""
+
+import ast
+import importlib
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haechi.cli.main import COMMANDS, available, load
+from haechi.model import event
+from haechi.report.messages import catalogue
+
+ROOT = Path(__file__).parent.parent
+HAECHI = ROOT / "haechi"
+MODULES = sorted(p for p in HAECHI.rglob("*.py") if p.name not in ("__init__.py", "__main__.py"))
+LONGEST = 500
+
+
+def test_every_module_has_its_test_file() -> None:
+    missing = []
+    for module in MODULES:
+        where = module.relative_to(HAECHI)
+        if not (ROOT / "tests" / where.parent / f"test_{where.name}").exists():
+            missing.append(str(where))
+    assert not missing, f"tests/PACKAGE/test_MODULE.py is missing for: {missing}"
+
+
+def test_every_test_file_has_its_module() -> None:
+    """A module that moved takes its test along; suites of a whole interface lie at the top of tests/ or in journeys/."""
+    stray = []
+    for test in sorted((ROOT / "tests").rglob("test_*.py")):
+        where = test.relative_to(ROOT / "tests")
+        if (
+            where.parts[0] in ("journeys", "bench", "docs")
+            or len(where.parts) == 1
+            or where.stem.startswith("test_all_")
+        ):
+            continue
+        module = HAECHI / where.parent / where.name.removeprefix("test_")
+        if not module.exists() and not module.with_suffix("").is_dir():
+            stray.append(str(where))
+    assert not stray, f"no such module; a suite over several is called test_all_...: {stray}"
+
+
+@pytest.mark.parametrize("folder", ["haechi", "tests", "docs", "bench"])
+def test_no_file_is_longer_than_a_person_reads(folder: str) -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if (lines := path.read_text(encoding="utf-8").count("\n")) > LONGEST
+    }
+    assert not long, f"a file holds one idea, at most {LONGEST} lines: {long}"
+
+
+def test_a_package_only_names_its_surface() -> None:
+    busy = [
+        str(path.relative_to(ROOT))
+        for path in HAECHI.rglob("__init__.py")
+        if any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.parse(path.read_text()).body)
+    ]
+    assert not busy, f"an __init__.py defines nothing: {busy}"
+
+
+def test_every_module_says_what_it_is() -> None:
+    silent = [str(p.relative_to(ROOT)) for p in HAECHI.rglob("*.py") if not ast.get_docstring(ast.parse(p.read_text()))]
+    assert not silent, f"no docstring: {silent}"
+
+
+def test_nothing_is_left_for_later() -> None:
+    marks = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+    found = [str(p.relative_to(ROOT)) for p in MODULES if marks.search(p.read_text())]
+    assert not found, f"finish it, or open an issue: {found}"
+
+
+def test_no_registry_is_named_in_what_is_committed() -> None:
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    hosts = re.compile(r"files\.python" + r"hosted\.org|pypi\.org/" + r"simple|registry\.npm" + r"js\.org")
+    kinds = (".md", ".toml", ".lock", ".py", ".json", ".yaml", ".txt", "")
+    paths = [ROOT / name for name in tracked.stdout.split("\0") if name]
+    texts = [path for path in paths if path.is_file() and path.suffix in kinds]
+    found = [path.name for path in texts if hosts.search(path.read_text(encoding="utf-8", errors="replace"))]
+    assert not found, f"the user's own index must do: {found}"
+
+
+def leaves(name: str) -> Iterator[tuple[str, Any]]:
+    """Each command that does something below `name`, with its path."""
+
+    def walk(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+        children = getattr(command, "commands", None)
+        if not children:
+            yield path, command
+        for child, sub_command in (children or {}).items():
+            yield from walk(f"{path} {child}", sub_command)
+
+    yield from walk(name, load(name).commands[name])
+
+
+@pytest.mark.parametrize("name", available())
+def test_every_command_has_help_and_json(name: str) -> None:
+    for path, command in leaves(name):
+        assert (command.help or "").strip(), f"haechi {path} has no help: write its docstring"
+        names = [option for parameter in command.params for option in parameter.opts]
+        assert "--json" in names, f"haechi {path} has no --json: take JsonOption"
+        assert "--home" in names or path == "demo", f"haechi {path} has no --home: take HomeOption"
+        for parameter in command.params:
+            assert getattr(parameter, "help", None), f"haechi {path}: {parameter.name} has no help"
+
+
+def test_every_command_module_is_listed() -> None:
+    listed = {module.rpartition(".")[2] for module in COMMANDS.values()} | {"main", "output", "failure"}
+    found = {
+        path.stem for path in (HAECHI / "cli").glob("*.py") if path.stem != "__init__" and not path.stem.startswith("_")
+    }
+    assert found <= listed, f"add a row to COMMANDS in haechi/cli/main.py: {sorted(found - listed)}"
+
+
+def test_every_message_is_used_and_every_use_has_its_message() -> None:
+    """Ids are found as `text("...")`; one built as f"doctor.{name}" uses the ids whose last word its file names."""
+    used: set[str] = set()
+    wanted: dict[str, str] = {}
+    known = set(catalogue("en"))
+    for path in MODULES:
+        source = path.read_text()
+        if "haechi.report.messages" not in source and "Finding(" not in source:  # another `text`: SQLAlchemy's
+            continue
+        tree = ast.parse(source)
+        words = {
+            node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        }
+        used |= known & words
+        for prefix in {word for word in words if re.fullmatch(r"[a-z_.]+\.", word)}:
+            used |= {
+                message for message in known if message.startswith(prefix) and message.removeprefix(prefix) in words
+            }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "text":
+                wanted |= {str(a.value): path.name for a in node.args[:1] if isinstance(a, ast.Constant)}
+    used |= {f"command.{name}" for name in COMMANDS}
+    missing = {message: path for message, path in wanted.items() if message not in known}
+    assert not missing, f"not in haechi/report/messages/en.toml: {missing}"
+    assert not known - used, f"in haechi/report/messages/en.toml, but nowhere used: {sorted(known - used)}"
+
+
+def test_every_reader_is_listed_once() -> None:
+    readers = importlib.import_module("haechi.ingest.readers")
+    files = {
+        p.stem for p in (HAECHI / "ingest/readers").glob("*.py") if p.stem != "__init__" and not p.stem.startswith("_")
+    }
+    source = Path(readers.__file__ or "").read_text()
+    missing = [name for name in files if not re.search(rf"\b{name}\b", source)]
+    assert not missing, f"add a row to the table in haechi/ingest/readers/__init__.py: {missing}"
+
+
+def test_every_column_has_one_meaning() -> None:
+    names = [column.name for column in event.COLUMNS]
+    assert len(names) == len(set(names))
+    assert [c.name for c in event.COLUMNS if not c.meaning.strip()] == []

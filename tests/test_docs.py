@@ -1,0 +1,123 @@
+"""The documentation is current, and its examples run.
+
+A ```console block of a page in docs/guide/ or of README.md is a session: its `$ haechi ...` lines run in order, in one
+empty home per page, and must exit 0 (or `# exit N`). Lines below a command must stand in its output, in that order;
+`...` stands for any text or lines.
+"""
+
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [*sorted((ROOT / "docs/guide").glob("*.md")), ROOT / "README.md"]
+SHELL_WORDS = re.compile(r"[|><;&`$*]")
+
+
+@dataclass
+class Step:
+    """One command of a session: its words, exit status, and the lines that must stand in its output."""
+
+    words: list[str]
+    status: int = 0
+    lines: list[str] = field(default_factory=list)
+    stdin: str = ""
+
+
+def sessions(page: Path) -> list[Step]:
+    """All steps of a page's console blocks, and files that it shows (```text name=FILE) are written by `files`."""
+    steps: list[Step] = []
+    for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                command, _, comment = line[2:].partition("  # exit ")
+                steps.append(Step(shlex.split(command), int(comment or 0)))
+            elif line.strip():
+                steps[-1].lines.append(line)
+    return steps
+
+
+def files(page: Path) -> dict[str, str]:
+    """The files that a page shows: a code block under a line `FILE:` in code marks."""
+    found = re.findall(r"^`([\w.-]+)`:\n+```\w*\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    return dict(found)
+
+
+def holds(output: str, lines: list[str]) -> bool:
+    """Whether the lines stand in the output in that order; runs of blanks count as one, `...` as anything."""
+    squeezed = re.sub(r"[ \t]+", " ", output)
+    pattern = ".*".join(
+        "" if line.strip() == "..." else re.escape(re.sub(r"[ \t]+", " ", line.strip())).replace(r"\.\.\.", ".*?")
+        for line in lines
+    )
+    return re.search(pattern, squeezed, re.DOTALL) is not None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_console_examples(page: Path, tmp_path: Path) -> None:
+    steps = [step for step in sessions(page) if step.words[0] == "haechi"]
+    if not steps:
+        pytest.skip("no console example on this page")
+    for name, content in files(page).items():
+        (tmp_path / name).write_text(content)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "HAECHI_HOME": str(tmp_path / "node"),
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
+        "PYTHONPATH": str(ROOT),
+    }
+    for step in steps:
+        done = subprocess.run(
+            [sys.executable, "-m", *step.words],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        shown = done.stdout + done.stderr
+        assert done.returncode == step.status, f"{page.name}: {shlex.join(step.words)}\n{shown}"
+        assert holds(shown, step.lines), f"{page.name}: {shlex.join(step.words)} printed\n{shown}\nnot\n" + "\n".join(
+            step.lines
+        )
+
+
+def test_the_example_runner_can_fail() -> None:
+    assert holds("a  b\nc\nd\n", ["a b", "d"])
+    assert holds("42 events in 1.2 s\n", ["42 events in ... s"])
+    assert not holds("a\nb\n", ["b", "a"])
+    assert not holds("a.b\n", ["a,b"])
+
+
+def test_reference_pages_are_current() -> None:
+    spec = importlib.util.spec_from_file_location("build_reference", ROOT / "docs/build_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    stale = [str(path.relative_to(ROOT)) for path, content in module.pages().items() if path.read_text() != content]
+    assert not stale, f"run make docs: {stale}"
+
+
+def test_every_error_class_is_in_the_reference() -> None:
+    from haechi.model import errors
+
+    page = (ROOT / "docs/reference/exit-status.md").read_text()
+    for name, value in vars(errors).items():
+        if isinstance(value, type) and issubclass(value, errors.HaechiError) and value is not errors.HaechiError:
+            assert f"| `{name}` | {value.exit_status} |" in page
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    from haechi.cli.main import COMMANDS
+
+    for name in re.findall(r"^\$ haechi (?:--\S+ )*([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE):
+        assert name in COMMANDS
