@@ -50,6 +50,8 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     period: int
     campaigns: tuple[CampaignTruth, ...]
     planted: tuple[Planted, ...]
+    known: dict[str, int]  # value -> when this side's first list with it arrives
+    known_elsewhere: dict[str, int]
     bait: tuple[PlantedValue, ...]  # warning-listed values in the lists: a sighting of one is a false alarm
 
 
