@@ -1,1 +1,1 @@
-"""One file a format: a description and what maps it to the event schema."""
+"""One file a format: a description of its records and what maps them to the event schema."""

@@ -1,0 +1,385 @@
+"""What an engine read becomes what the schema means: time, addresses, names, URLs and digests in their normal forms.
+
+Runs on a block's new rows while they are in cache. A cell whose normal form takes Unicode or URL rules is put on the
+slow list (`block.slow_row`, `slow_slot`) and done by `ingest.finish`; the share is counted and shown. A row that can't
+be is marked in `error`: it is left out of the columns and quarantined.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from haechi.ingest.address_kernel import parse_ipv4, parse_ipv6, write_ipv4, write_ipv6
+from haechi.ingest.refusal import ARENA_FULL, BAD_ADDRESS, BAD_PORT, NO_TIME, OK
+from haechi.ingest.text_kernel import clear_valid, has_room, is_valid, set_text, set_valid, text_length
+from haechi.ingest.time_kernel import TimeRule, parse_time
+from haechi.model.block import ARENA, ROWS, SLOW, TEXT, Arrays, N, T
+from haechi.model.jit import Num, inlined, kernel, load64, part
+
+U = np.uint64
+_HIGH_BITS = np.uint64(0x8080808080808080)
+_TIME, _SRC, _DST, _DOMAIN, _SNI, _URL, _MAIL = (
+    T["time"],
+    T["src_addr"],
+    T["dst_addr"],
+    T["domain"],
+    T["sni"],
+    T["url"],
+    T["mail_from"],
+)
+_TYPE, _PROTO, _ACTION = T["source_type"], T["proto"], T["action"]
+_FIRST_DIGEST, _LAST_DIGEST, _CERT = T["ja3"], T["sha512"], T["cert"]
+_TS, _TS_OFFSET, _SRC_PORT, _DST_PORT, _SEVERITY = N["ts"], N["ts_offset"], N["src_port"], N["dst_port"], N["severity"]
+_NTEXT = len(TEXT)
+
+# Bytes that stand in a normal name; and those that a URL's path and query keep as they are (WHATWG URL, 1.3).
+_NAME_KIND = np.full(256, 2, np.uint8)  # 0: normal, 1: a capital letter, 2: neither
+_URL_BYTE = np.zeros(256, np.bool_)
+for _c in range(0x21, 0x7F):
+    _NAME_KIND[_c] = 0 if chr(_c) in "abcdefghijklmnopqrstuvwxyz0123456789-_." else 1 if "A" <= chr(_c) <= "Z" else 2
+    _URL_BYTE[_c] = chr(_c) not in "\"#'<>\\^`{|}"
+
+
+class PartyTable(NamedTuple):
+    """Who owns which addresses: sorted, disjoint stretches; from `first` on it is `party` (0: nobody known)."""
+
+    first4: npt.NDArray[np.uint64]
+    party4: npt.NDArray[np.int32]
+    first6_high: npt.NDArray[np.uint64]
+    first6_low: npt.NDArray[np.uint64]
+    party6: npt.NDArray[np.int32]
+
+
+class Meaning(NamedTuple):
+    """A reader's own vocabulary: its record types as activities, its severities as OCSF's."""
+
+    type_low: npt.NDArray[np.uint64]  # Arrow string views of the record types, at most 12 bytes each
+    type_high: npt.NDArray[np.uint64]
+    activity: npt.NDArray[np.uint8]
+    default: np.uint8
+    severity: npt.NDArray[np.int64]  # index: the format's severity; empty: it is OCSF's already
+
+
+@inlined
+def find4(p: PartyTable, value: Num) -> Num:
+    low, high = 0, p.first4.shape[0]
+    while low < high:
+        middle = (low + high) >> 1
+        if p.first4[middle] <= value:
+            low = middle + 1
+        else:
+            high = middle
+    return p.party4[low - 1] if low > 0 else np.int32(0)
+
+
+@part
+def find6(p: PartyTable, x: Num, y: Num) -> Num:
+    low, high = 0, p.first6_high.shape[0]
+    while low < high:
+        middle = (low + high) >> 1
+        if p.first6_high[middle] < x or (p.first6_high[middle] == x and p.first6_low[middle] <= y):
+            low = middle + 1
+        else:
+            high = middle
+    return p.party6[low - 1] if low > 0 else np.int32(0)
+
+
+class Cells(NamedTuple):
+    """The arrays that rewriting a text cell takes: few, for kernels pass arrays by value."""
+
+    text: npt.NDArray[np.uint64]
+    start: npt.NDArray[np.int32]
+    valid: npt.NDArray[np.uint8]
+    buf: npt.NDArray[np.uint8]
+    state: npt.NDArray[np.int64]
+
+
+@inlined
+def _put(c: Cells, slot: Num, row: Num, begin: Num, n: Num) -> None:
+    set_text(c.text, c.start, c.valid, c.buf, slot, row, begin, n)
+
+
+@part
+def _canonical_text(c: Cells, slot: Num, row: Num, begin: Num, n: Num, four: Num, high: Num, low: Num) -> Num:
+    """Put the address's normal text in place of the log's, if they differ; False when the arena is full."""
+    if not has_room(c.buf, c.state, 48):
+        return False
+    o = c.state[ARENA]
+    end = write_ipv4(c.buf, o, low) if four else write_ipv6(c.buf, o, high, low)
+    same = end - o == n
+    k = 0
+    while same and k < n:
+        same = c.buf[o + k] == c.buf[begin + k]
+        k += 1
+    if not same:
+        c.state[ARENA] = end
+        _put(c, slot, row, o, end - o)
+    return True
+
+
+@part
+def _address6(c: Cells, addr: Num, family: Num, side: Num, slot: Num, row: Num, begin: Num, n: Num) -> Num:
+    ok, high, low = parse_ipv6(c.buf, begin, begin + n)
+    if not ok:
+        return BAD_ADDRESS
+    mapped = high == U(0) and low >> U(32) == U(0xFFFF)
+    if mapped:
+        high, low = U(0), low & U(0xFFFFFFFF)
+    family[side, row] = 4 if mapped else 6
+    addr[side, row, 0] = high
+    addr[side, row, 1] = low
+    return OK if _canonical_text(c, slot, row, begin, n, mapped, high, low) else ARENA_FULL
+
+
+@inlined
+def _address(c: Cells, addr: Num, family: Num, side: Num, slot: Num, row: Num) -> Num:
+    family[side, row] = 0
+    if not is_valid(c.valid, slot, row):
+        return OK
+    begin = np.int64(c.start[slot, row])
+    n = text_length(c.text, slot, row)
+    four, value = parse_ipv4(c.buf, begin, begin + n)
+    if four:
+        family[side, row] = 4
+        addr[side, row, 0] = U(0)
+        addr[side, row, 1] = value
+        return OK
+    return _address6(c, addr, family, side, slot, row, begin, n)
+
+
+@part
+def _later(c: Cells, slow_row: Num, slow_slot: Num, slot: Num, row: Num) -> None:
+    """Put a cell on the slow list; what doesn't fit there is dropped to null rather than stored un-normalised."""
+    k = c.state[SLOW]
+    if k < slow_row.shape[0]:
+        slow_row[k] = row
+        slow_slot[k] = slot
+        c.state[SLOW] = k + 1
+    else:
+        clear_valid(c.valid, slot, row)
+
+
+@part
+def _write_lower(c: Cells, slot: Num, row: Num, begin: Num, n: Num) -> None:
+    if has_room(c.buf, c.state, n):
+        o = c.state[ARENA]
+        for i in range(n):
+            byte = c.buf[begin + i]
+            c.buf[o + i] = byte + 32 if 65 <= byte <= 90 else byte
+        c.state[ARENA] = o + n
+        _put(c, slot, row, o, n)
+
+
+@inlined
+def _has_capital(buf: Num, begin: Num, n: Num) -> Num:
+    """True if one of n ASCII bytes is a capital letter: eight at a time (Hacker's Delight, 6-1)."""
+    found = U(0)
+    i = 0
+    while i < n:
+        word = load64(buf, begin + i) & U(0x7F7F7F7F7F7F7F7F)
+        # the high bit of a byte: set if it is above '@', and not set if it is above 'Z'
+        hit = (word + U(0x3F3F3F3F3F3F3F3F)) & ~(word + U(0x2525252525252525)) & _HIGH_BITS
+        if n - i < 8:
+            hit &= (U(1) << U(8 * (n - i))) - U(1)
+        found |= hit
+        i += 8
+    return found != U(0)
+
+
+@inlined
+def _lower(c: Cells, slot: Num, row: Num) -> None:
+    """ASCII capitals to small letters, through the arena."""
+    n = text_length(c.text, slot, row)
+    begin = np.int64(c.start[slot, row])
+    if _has_capital(c.buf, begin, n):
+        _write_lower(c, slot, row, begin, n)
+
+
+@inlined
+def _lower_short(c: Cells, slot: Num, row: Num) -> None:
+    """The same for a word: in the view itself if it is ASCII and of at most twelve bytes (`start` keeps the log's)."""
+    n = text_length(c.text, slot, row)
+    low, high = c.text[slot, row, 0], c.text[slot, row, 1]
+    if n <= 12 and (low | high) & U(0x8080808000000000) == U(0) and high & _HIGH_BITS == U(0):
+        word = low & U(0x7F7F7F7F00000000)
+        hit = (word + U(0x3F3F3F3F00000000)) & ~(word + U(0x2525252500000000)) & U(0x8080808000000000)
+        c.text[slot, row, 0] = low | (hit >> U(2))
+        hit = (high + U(0x3F3F3F3F3F3F3F3F)) & ~(high + U(0x2525252525252525)) & _HIGH_BITS
+        c.text[slot, row, 1] = high | (hit >> U(2))
+    else:
+        _lower(c, slot, row)
+
+
+@part
+def _without_colons(c: Cells, slot: Num, row: Num) -> None:
+    n = text_length(c.text, slot, row)
+    begin = np.int64(c.start[slot, row])
+    if n > 2 and c.buf[begin + 2] == 58 and has_room(c.buf, c.state, n):
+        o = c.state[ARENA]
+        end = o
+        for i in range(begin, begin + n):
+            if c.buf[i] != 58:
+                c.buf[end] = c.buf[i]
+                end += 1
+        c.state[ARENA] = end
+        _put(c, slot, row, o, end - o)
+
+
+@inlined
+def _name(c: Cells, slow_row: Num, slow_slot: Num, slot: Num, row: Num) -> None:
+    """A host name: lower case, no trailing dot; Unicode and A-labels that were not checked yet go the slow way."""
+    n = text_length(c.text, slot, row)
+    begin = np.int64(c.start[slot, row])
+    kinds, hyphens = 0, False
+    for i in range(begin, begin + n):
+        kinds |= _NAME_KIND[c.buf[i]]
+        hyphens |= c.buf[i] == 45 and c.buf[i + 1] == 45
+    if kinds & 2 or hyphens or n > 253:
+        _later(c, slow_row, slow_slot, slot, row)
+        return
+    if c.buf[begin + n - 1] == 46:
+        n -= 1
+        if n == 0:
+            clear_valid(c.valid, slot, row)
+            return
+        _put(c, slot, row, begin, n)
+    if kinds & 1:
+        _write_lower(c, slot, row, begin, n)
+
+
+@part
+def _plain_path(buf: Num, begin: Num, n: Num) -> Num:
+    """True if the URL parser would leave this path and query as they are."""
+    if n == 0 or buf[begin] != 47:
+        return False
+    before = np.uint8(0)
+    for i in range(begin, begin + n):
+        byte = buf[i]
+        if not _URL_BYTE[byte]:
+            return False
+        # `/.`, `/..` and `/%2e` would be resolved
+        if before == 47 and (byte == 46 or (byte == 37 and buf[i + 1] == 50 and (buf[i + 2] | 32) == 101)):
+            return False
+        before = byte
+    return True
+
+
+@part
+def _url(c: Cells, slow_row: Num, slow_slot: Num, row: Num) -> None:
+    """A path with a known host becomes a whole URL; what isn't provably in WHATWG form goes the slow way."""
+    n = text_length(c.text, _URL, row)
+    begin = np.int64(c.start[_URL, row])
+    buf = c.buf
+    if buf[begin] != 47:
+        _later(c, slow_row, slow_slot, _URL, row)
+        return
+    if not is_valid(c.valid, _DOMAIN, row):
+        return  # a path alone: kept, it can't match a URL
+    host_n = text_length(c.text, _DOMAIN, row)
+    host = np.int64(c.start[_DOMAIN, row])
+    total = 7 + host_n + n
+    if not has_room(buf, c.state, total):
+        clear_valid(c.valid, _URL, row)
+        return
+    plain = _plain_path(buf, begin, n)
+    if 48 <= buf[host + host_n - 1] <= 57:
+        # A host that ends in a number is an IPv4 address to the URL parser, in forms that only it knows.
+        four, _value = parse_ipv4(buf, host, host + host_n)
+        plain = plain and four
+    o = c.state[ARENA]
+    scheme = (104, 116, 116, 112, 58, 47, 47)  # http://
+    for i in range(7):
+        buf[o + i] = scheme[i]
+    for i in range(host_n):
+        plain = plain and _NAME_KIND[buf[host + i]] == 0
+        buf[o + 7 + i] = buf[host + i]
+    for i in range(n):
+        buf[o + 7 + host_n + i] = buf[begin + i]
+    c.state[ARENA] = o + total
+    _put(c, _URL, row, o, total)
+    if not plain:
+        _later(c, slow_row, slow_slot, _URL, row)
+
+
+@inlined
+def _values(c: Cells, num: Num, addr: Num, family: Num, rule: TimeRule, row: Num) -> Num:
+    """Time, addresses and ports of a row: (code, field)."""
+    if not is_valid(c.valid, _TIME, row):
+        return NO_TIME, _TIME
+    begin = np.int64(c.start[_TIME, row])
+    code, value, minutes, _inferred = parse_time(c.buf, begin, begin + text_length(c.text, _TIME, row), rule)
+    if code != OK:
+        return code, _TIME
+    num[_TS, row] = value
+    num[_TS_OFFSET, row] = minutes
+    set_valid(c.valid, _NTEXT + _TS, row)
+    set_valid(c.valid, _NTEXT + _TS_OFFSET, row)
+    code = _address(c, addr, family, 0, _SRC, row)
+    if code != OK:
+        return code, _SRC
+    code = _address(c, addr, family, 1, _DST, row)
+    if code != OK:
+        return code, _DST
+    for slot in range(_SRC_PORT, _DST_PORT + 1):
+        if is_valid(c.valid, _NTEXT + slot, row) and not 0 <= num[slot, row] <= 65535:
+            return BAD_PORT, _NTEXT + slot
+    return OK, -1
+
+
+@kernel
+def finish_rows(a: Arrays, m: Meaning, rule: TimeRule, p: PartyTable, first_row: Num) -> Num:
+    """Bring rows first_row .. state[ROWS] into normal form; returns how many were marked as refused."""
+    c = Cells(a.text, a.start, a.valid, a.buf, a.state)
+    num, valid, addr, family, error, error_field = a.num, a.valid, a.addr, a.family, a.error, a.error_field
+    slow_row, slow_slot = a.slow_row, a.slow_slot
+    refused = 0
+    for row in range(first_row, a.state[ROWS]):
+        code, field = _values(c, num, addr, family, rule, row)
+        error[row] = code
+        error_field[row] = field
+        if code != OK:
+            refused += 1
+            continue
+        # whose network: the target's if it is known, else the source's
+        party = np.int32(0)
+        for side in (1, 0):
+            if party == 0:
+                if family[side, row] == 4:
+                    party = find4(p, addr[side, row, 1])
+                elif family[side, row] == 6:
+                    party = find6(p, addr[side, row, 0], addr[side, row, 1])
+        a.party[row] = party
+        if is_valid(valid, _DOMAIN, row):
+            _name(c, slow_row, slow_slot, _DOMAIN, row)
+        if is_valid(valid, _SNI, row):
+            _name(c, slow_row, slow_slot, _SNI, row)
+        if is_valid(valid, _URL, row):
+            _url(c, slow_row, slow_slot, row)
+        if is_valid(valid, _MAIL, row):
+            _later(c, slow_row, slow_slot, _MAIL, row)
+        if is_valid(valid, _CERT, row):
+            _without_colons(c, _CERT, row)
+        for slot in range(_FIRST_DIGEST, _LAST_DIGEST + 1):
+            if is_valid(valid, slot, row):
+                _lower(c, slot, row)
+        if is_valid(valid, _PROTO, row):
+            _lower_short(c, _PROTO, row)
+        if is_valid(valid, _ACTION, row):
+            _lower_short(c, _ACTION, row)
+        # the reader's vocabulary
+        activity = m.default
+        if is_valid(valid, _TYPE, row):
+            low, high = c.text[_TYPE, row, 0], c.text[_TYPE, row, 1]
+            for k in range(m.type_low.shape[0]):
+                if low == m.type_low[k] and high == m.type_high[k]:
+                    activity = m.activity[k]
+                    break
+        a.activity[row] = activity
+        if m.severity.shape[0] > 0 and is_valid(valid, _NTEXT + _SEVERITY, row):
+            found = num[_SEVERITY, row]
+            if 0 <= found < m.severity.shape[0]:
+                num[_SEVERITY, row] = m.severity[found]
+            else:
+                clear_valid(valid, _NTEXT + _SEVERITY, row)
+    return refused

@@ -1,0 +1,54 @@
+"""What a parser of indicators hands on: one object of a source with its values, or a refusal.
+
+A STIX indicator or a MISP attribute is one object. A plain list or CSV is one object per distinct marking,
+confidence, validity and context, with up to a million values, handed on in blocks of the same attributes.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from haechi.model.indicator import Context, ValueType
+from haechi.model.location import Location
+from haechi.model.marking import UNMARKED, Pap, Tlp
+
+
+class Pattern(msgspec.Struct, frozen=True, kw_only=True):
+    """A pattern that is kept and not evaluated yet, with the reason."""
+
+    pattern_type: str  # stix, sigma, yara, snort: STIX 2.1's pattern-type-ov
+    pattern: str
+    reason: str
+
+
+class SourceObject(msgspec.Struct, frozen=True, kw_only=True):
+    """One object of a source. Times in microseconds UTC; `values` holds texts in normal form by type.
+
+    `object_id` "" says that this is part of a list: the loader names it after the list and its attributes.
+    """
+
+    object_id: str
+    version: str = ""  # as the source writes it: STIX modified, MISP timestamp
+    modified: int = 0  # the same as a time, so that versions can be put in order
+    marking: Tlp = UNMARKED
+    pap: Pap | None = None
+    confidence: int | None = None
+    valid_from: int | None = None
+    valid_until: int | None = None
+    context: Context = Context()
+    raw: bytes | None = None  # the object as received
+    values: Mapping[ValueType, Sequence[str]] = {}
+    patterns: tuple[Pattern, ...] = ()
+    revoked: bool = False
+    line: int | None = None
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """A record of a source that could not be taken; the others around it were."""
+
+    location: Location
+    reason: str
+
+    def __str__(self) -> str:
+        where = str(self.location)
+        return f"{where}: {self.reason}" if where else self.reason
