@@ -42,6 +42,7 @@ class Column:
 _S, _I32, _I64, _TS = pa.string(), pa.int32(), pa.int64(), pa.timestamp("us", tz="UTC")
 _LIST = pa.list_(pa.string())
 
+# fmt: off (a table: one row a column)
 EVENT_COLUMNS: tuple[Column, ...] = (
     Column("ts", _TS, "When it happened, UTC", "@timestamp", "time", "EventTime"),
     Column("ts_offset", _I32, "The source's offset from UTC, minutes east", "event.timezone", "timezone_offset"),
@@ -92,6 +93,7 @@ EVENT_COLUMNS: tuple[Column, ...] = (
     Column("raw_offset", _I64, "Byte offset of the record in the decompressed stream", "log.offset", "metadata.sequence"),
     Column("raw_length", _I32, "Length of the record, bytes", ""),
 )
+# fmt: on
 
 _EVENT_ID = pa.struct([pa.field("input_id", _I32), pa.field("offset", _I64)])
 
