@@ -75,4 +75,4 @@ $(UV):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer (Debian: apt-get install python3 python3-pip), or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Haechi needs 3.11 or newer; name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "pip is missing for $(PYTHON): install it (Debian: apt-get install python3-pip; elsewhere: $(PYTHON) -m ensurepip)" >&2; exit 2; }
-	@$(PYTHON) -m pip install -q --disable-pip-version-check --target .tools uv
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --root-user-action=ignore --target .tools uv

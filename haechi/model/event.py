@@ -42,7 +42,8 @@ class Column:
 _S, _I32, _I64, _TS = pa.string(), pa.int32(), pa.int64(), pa.timestamp("us", tz="UTC")
 _LIST = pa.list_(pa.string())
 
-# fmt: off (a table: one row a column)
+# A table: one row a column.
+# fmt: off
 EVENT_COLUMNS: tuple[Column, ...] = (
     Column("ts", _TS, "When it happened, UTC", "@timestamp", "time", "EventTime"),
     Column("ts_offset", _I32, "The source's offset from UTC, minutes east", "event.timezone", "timezone_offset"),
