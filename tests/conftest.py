@@ -1,5 +1,6 @@
-"""Fixtures for the whole house: one catalog on each database."""
+"""What all tests share: real samples, a catalog on each database, no node of the machine's user, Hypothesis without a stopwatch."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -7,9 +8,31 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine, text
 
 from haechi.store.catalog.engine import open_engine, sqlite_url
+
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # two cores, often busy
+settings.register_profile("thorough", parent=settings.get_profile("house"), max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+
+DATA = Path(os.environ.get("HAECHI_DATA", Path(__file__).parent.parent.parent / "shared/data"))
+
+
+@pytest.fixture(autouse=True)
+def _no_home_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test names its node's home; a forgotten one must not find that of whoever runs the tests."""
+    monkeypatch.delenv("HAECHI_HOME", raising=False)
+    monkeypatch.delenv("HAECHI_LANG", raising=False)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real samples, read in place; the test is skipped where there is none."""
+    if not DATA.is_dir():
+        pytest.skip(f"no real samples in {DATA}: set HAECHI_DATA")
+    return DATA
 
 
 @pytest.fixture(scope="session")

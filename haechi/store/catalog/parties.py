@@ -17,10 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    delete,
-    insert,
     select,
-    update as sql_update,
 )
 
 from haechi.model.errors import Conflict, NotFound
@@ -97,7 +94,7 @@ def add(
         contact=ownership.contact(contact),
     )
     _refuse_same_name(conn, party)
-    id = conn.execute(insert(PARTY).values(**_row(party)).returning(PARTY.c.id)).scalar_one()
+    id = conn.execute(PARTY.insert().values(**_row(party)).returning(PARTY.c.id)).scalar_one()
     party = msgspec.structs.replace(party, id=id)
     _own(conn, party)
     return party
@@ -133,9 +130,9 @@ def update(
     if new == old:
         return old
     _refuse_same_name(conn, new)
-    conn.execute(sql_update(PARTY).where(PARTY.c.id == id).values(**_row(new)))
+    conn.execute(PARTY.update().where(PARTY.c.id == id).values(**_row(new)))
     for table in (PARTY_NETWORK, PARTY_ASN, PARTY_DOMAIN):
-        conn.execute(delete(table).where(table.c.party_id == id))
+        conn.execute(table.delete().where(table.c.party_id == id))
     _own(conn, new)
     return new
 
@@ -201,7 +198,7 @@ def _own(conn: Connection, party: Party) -> None:
 
 def _insert(conn: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     if rows:
-        conn.execute(insert(table), rows)
+        conn.execute(table.insert(), rows)
 
 
 def _refuse_owned(conn: Connection, column: Column[Any], values: tuple[str, ...], name: str) -> None:
@@ -217,12 +214,18 @@ def _read(conn: Connection, which: Any) -> list[Party]:
     query = select(PARTY)
     rows = conn.execute(query if which is True else query.where(which)).mappings().all()
     ids = None if which is True else [row["id"] for row in rows]
-    owned = {
-        "networks": _owned(conn, PARTY_NETWORK, PARTY_NETWORK.c.cidr, "first", ids),
-        "asns": _owned(conn, PARTY_ASN, PARTY_ASN.c.asn, "asn", ids),
-        "domains": _owned(conn, PARTY_DOMAIN, PARTY_DOMAIN.c.domain, "domain", ids),
-    }
-    return [Party(**row, **{name: tuple(of.get(row["id"], ())) for name, of in owned.items()}) for row in rows]
+    networks_of = _owned(conn, PARTY_NETWORK, PARTY_NETWORK.c.cidr, "first", ids)
+    asns_of = _owned(conn, PARTY_ASN, PARTY_ASN.c.asn, "asn", ids)
+    domains_of = _owned(conn, PARTY_DOMAIN, PARTY_DOMAIN.c.domain, "domain", ids)
+    return [
+        Party(
+            **row,
+            networks=tuple(networks_of.get(row["id"], ())),
+            asns=tuple(asns_of.get(row["id"], ())),
+            domains=tuple(domains_of.get(row["id"], ())),
+        )
+        for row in rows
+    ]
 
 
 def _owned(
