@@ -4,7 +4,6 @@ Rows that say what was known are closed (`gone_at`, `to_at`), never overwritten:
 `assertion` is narrow on purpose: a list of a million values is one object and a million small rows.
 """
 
-from haechi.store.catalog.base import METADATA
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -18,6 +17,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+
+from haechi.store.catalog.base import METADATA
 
 # SQLite gives rowids only to a column typed INTEGER; PostgreSQL needs 64 bits.
 _ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -60,6 +61,7 @@ OBJECT_VERSION = Table(
     Column("id", _ID, primary_key=True),
     Column("object_id", _ID, ForeignKey("object.id"), nullable=False),
     Column("version", Text, nullable=False),  # STIX modified, MISP timestamp; "" in lists
+    Column("modified", BigInteger, nullable=False),  # the version as a time: newer or older
     Column("marking", SmallInteger, nullable=False),
     Column("pap", SmallInteger),
     Column("confidence", SmallInteger),
@@ -68,9 +70,11 @@ OBJECT_VERSION = Table(
     Column("context", Text, nullable=False),  # JSON of model.indicator.Context
     Column("raw", LargeBinary),  # as received; null for lists
     Column("digest", LargeBinary, nullable=False),  # SHA-256 of raw, or of the parsed view where there is no raw
+    # SHA-256 of the parsed view: a new default marking or a new relationship changes it under the same version.
+    Column("view", LargeBinary, nullable=False),
     Column("from_at", BigInteger, nullable=False),
     Column("to_at", BigInteger),  # null: the version that counts
-    UniqueConstraint("object_id", "version", "digest"),
+    Index("ix_object_version_object", "object_id"),
     sqlite_autoincrement=True,
 )
 
