@@ -1,0 +1,110 @@
+"""A million EVE events against a million indicators, parse to durable commit, beside the peers in one run.
+
+    python -m bench.ingest [--data DIR] [--rounds 3] [--peers duckdb,tenzir,ripgrep,intelmq,prototype] [--seed 7]
+
+Rounds alternate: ours, then each peer. Each run is a fresh process. Loading indicators, building our index and
+compiling are left out of every rate and told apart. Tenzir, ripgrep and IntelMQ run on a slice of the same file
+and are compared by event; ripgrep's start is taken off.
+"""
+
+import argparse
+import json
+import os
+import shutil
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.measure import default_folder, machine, run_child, script, slice_of
+
+PEERS = ("duckdb", "tenzir", "ripgrep", "intelmq", "prototype")
+WANTED = {"DuckDB script": 1.6, "tenzir": 6.0, "ripgrep": 15.0}
+Outcome = dict[str, Any]
+
+
+def ours(data: Path, prepared: Path, events: Path) -> Outcome:
+    """One ingest on a copy of the prepared home."""
+    home = data / "home-run"
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.copytree(prepared, home, symlinks=True)
+    outcome = run_child(script("ours", "ingest", home, events, "--warm", slice_of(events, 1000), "--format", "eve"))
+    outcome["megabytes"] = sum(f.stat().st_size for f in (home / "lake").rglob("*.parquet")) / 2**20
+    return outcome
+
+
+def told(outcomes: list[Outcome]) -> Outcome:
+    """The median run of one contender: events a second, seconds, peak memory."""
+    seconds = [o["seconds"] for o in outcomes]
+    last = outcomes[-1]
+    return {
+        "name": last["peer"], "events": last["events"], "rate": last["events"] / median(seconds), "seconds": median(seconds),
+        "spread": f"{min(seconds):.2f}-{max(seconds):.2f}", "rss": max(o["rss"] for o in outcomes), "sightings": last["sightings"],
+    }  # fmt: skip
+
+
+def table(results: list[Outcome]) -> str:
+    """The report: one line a contender, with how many times faster ours is."""
+    first = results[0]["rate"]
+    lines = [
+        "| contender | events | seconds, median (spread) | k events/s | ours is | RSS, MB |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for r in results:
+        ratio = f"{first / r['rate']:.1f}x" if r is not results[0] else ""
+        lines.append(
+            f"| {r['name']} | {r['events']} | {r['seconds']:.2f} ({r['spread']}) | {r['rate'] / 1000:.1f} | {ratio} | {r['rss']:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run all and print the table, then one JSON line."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--data", type=Path, default=default_folder())
+    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--peers", default=",".join(PEERS))
+    p.add_argument("--seed", type=int, default=7)
+    p.add_argument("--fresh", action="store_true", help="load the indicators anew even if a prepared home is there")
+    a = p.parse_args()
+    peers = [x for x in a.peers.split(",") if x and (x != "prototype" or os.environ.get("HAECHI_PROTOTYPE"))]
+    events, described = a.data / "eve.json", a.data / "eve.data.json"
+    if not described.exists() or json.loads(described.read_text())["seed"] != a.seed:
+        run_child(script("data", "--out", a.data, "--seed", str(a.seed)))
+    about = json.loads(described.read_text())
+    print(json.dumps({"machine": machine(), "data": about}, indent=1), flush=True)
+    prepared = a.data / "home-prepared"
+    if a.fresh or not (prepared / "haechi.toml").exists():
+        shutil.rmtree(prepared, ignore_errors=True)
+        loaded = run_child(script("ours", "prepare", prepared, "--indicators", a.data / "indicators.csv"))
+        print(
+            f"indicators loaded in {loaded['load_seconds']:.1f} s, RSS {loaded['rss']:.0f} MB: {loaded['told']}",
+            flush=True,
+        )
+        warmed = run_child(script("ours", "ingest", prepared, slice_of(events, 1000), "--format", "eve"))
+        print(f"index built and all compiled in {warmed['seconds']:.1f} s", flush=True)
+        shutil.rmtree(prepared / "lake")
+    rounds: dict[str, list[Outcome]] = {"haechi": []} | {peer: [] for peer in peers}
+    for number in range(a.rounds):
+        for name, outcomes in rounds.items():
+            outcomes.append(
+                ours(a.data, prepared, events)
+                if name == "haechi"
+                else run_child(script(f"peer_{name}", "--data", a.data))
+            )
+            print(
+                f"round {number + 1} {name}: {outcomes[-1]['seconds']:.2f} s, {outcomes[-1]['events'] / outcomes[-1]['seconds'] / 1000:.0f} k events/s",
+                flush=True,
+            )
+    mine = rounds["haechi"][-1]
+    assert mine["events"] + mine["bad"] + mine["blank"] == about["lines"], f"lines lost: {mine}"
+    results = [told(outcomes) for outcomes in rounds.values()]
+    print(table(results))
+    for name, wanted in WANTED.items():
+        for r in results[1:]:
+            if r["name"].startswith(name):
+                print(f"{name}: wanted {wanted}x, is {results[0]['rate'] / r['rate']:.2f}x")
+    print(json.dumps({"rounds": rounds, "check": {k: mine[k] for k in ("events", "bad", "blank")}}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Haechi in a fresh process, by the public functions that its commands call.
+
+    python -m bench.ours prepare HOME --data DIR [--database URL]    a home with the indicators loaded, index built
+    python -m bench.ours ingest HOME FILE... [--warm FILE]           one ingest; JIT and index opening in the warm-up
+
+Prints one JSON line.
+"""
+
+import argparse
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from haechi.model.clock import SystemClock
+
+
+def prepare(home_path: Path, indicators: Path, database: str | None) -> dict[str, Any]:
+    """A fresh home with the indicators loaded: seconds and counts."""
+    from haechi.node.home import Home
+
+    from haechi.node import indicators as node_indicators
+
+    home = Home.init(
+        home_path, party="Bench", country="TW", sector="government", clock=SystemClock(), database=database
+    )
+    started = time.perf_counter()
+    told = node_indicators.add(home, [indicators])
+    return {"load_seconds": time.perf_counter() - started, "told": str(told)}
+
+
+def ingest(home_path: Path, files: list[Path], warm: Path | None, reader: str, zone: str) -> dict[str, Any]:
+    """Ingest `files`; `seconds` covers the call from parse to durable commit, `warm_seconds` the small file before it."""
+    from haechi.node.home import Home
+    from haechi.node.ingest import ingest as run
+
+    home = Home.open(home_path)
+    started = time.perf_counter()
+    if warm:
+        run(home, [warm], format=reader, zone=zone, sensor="warm-up")
+    warm_seconds = time.perf_counter() - started
+    started = time.perf_counter()
+    done = run(home, files, format=reader, zone=zone)
+    seconds = time.perf_counter() - started
+    told = {
+        "peer": "haechi",
+        "events": done.events,
+        "bad": done.quarantined,
+        "blank": done.blank,
+        "sightings": {"all": done.sightings},
+    }
+    return {**told, "seconds": seconds, "warm_seconds": warm_seconds}
+
+
+def sightings_by_field(home_path: Path) -> dict[str, int]:
+    """Event column -> sightings in the lake."""
+    from haechi.node.home import Home
+    from haechi.store.lake import Lake
+
+    table = Lake(Home.open(home_path).lake_path).query(
+        "select field, count(*) n from sighting group by 1", {}, kinds=["sighting"]
+    )
+    return dict(Counter({row["field"]: row["n"] for row in table.to_pylist()}))
+
+
+def main() -> None:
+    """Run it and print one JSON line."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("what", choices=["prepare", "ingest", "fields"])
+    p.add_argument("home", type=Path)
+    p.add_argument("files", type=Path, nargs="*")
+    p.add_argument("--indicators", type=Path)
+    p.add_argument("--database")
+    p.add_argument("--warm", type=Path)
+    p.add_argument("--format", default="auto")
+    p.add_argument("--zone", default="")
+    a = p.parse_args()
+    if a.what == "prepare":
+        print(json.dumps(prepare(a.home, a.indicators, a.database)))
+    elif a.what == "ingest":
+        print(json.dumps(ingest(a.home, a.files, a.warm, a.format, a.zone)))
+    else:
+        print(json.dumps(sightings_by_field(a.home)))
+
+
+if __name__ == "__main__":
+    main()
