@@ -1,8 +1,9 @@
 """The documentation is current, and its examples run.
 
-A ```console block of a page in docs/guide/ or of README.md is a session: its `$ haechi ...` lines run in order, in one
-empty home per page, and must exit 0 (or `# exit N`). Lines below a command must stand in its output, in that order;
-`...` stands for any text or lines.
+A ```console block of the guide or of README.md is a session: its `$ haechi ...` lines run in order and must exit 0 (or
+`# exit N`). Lines below a command must stand in its output, in that order; `...` stands for any text or lines. A code
+block under a line with nothing but `NAME` in code marks and a colon is that file. The guide is one story: its pages run
+one after the other in one folder; README.md runs in its own.
 """
 
 import importlib.util
@@ -14,11 +15,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent
-PAGES = [*sorted((ROOT / "docs/guide").glob("*.md")), ROOT / "README.md"]
-SHELL_WORDS = re.compile(r"[|><;&`$*]")
+GUIDE = ROOT / "docs/guide"
 
 
 @dataclass
@@ -28,11 +26,10 @@ class Step:
     words: list[str]
     status: int = 0
     lines: list[str] = field(default_factory=list)
-    stdin: str = ""
 
 
 def sessions(page: Path) -> list[Step]:
-    """All steps of a page's console blocks, and files that it shows (```text name=FILE) are written by `files`."""
+    """All steps of a page's console blocks."""
     steps: list[Step] = []
     for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
         for line in block.splitlines():
@@ -60,34 +57,50 @@ def holds(output: str, lines: list[str]) -> bool:
     return re.search(pattern, squeezed, re.DOTALL) is not None
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_console_examples(page: Path, tmp_path: Path) -> None:
-    steps = [step for step in sessions(page) if step.words[0] == "haechi"]
-    if not steps:
-        pytest.skip("no console example on this page")
+def guide_pages() -> list[Path]:
+    """The guide's pages in the order of its table of contents."""
+    names = re.findall(r"^guide/([\w-]+)$", (ROOT / "docs/index.md").read_text(), re.MULTILINE)
+    return [GUIDE / f"{name}.md" for name in names]
+
+
+def play(page: Path, folder: Path) -> None:
+    """Run a page's session in `folder`, whose `node` is the home."""
     for name, content in files(page).items():
-        (tmp_path / name).write_text(content)
+        (folder / name).write_text(content)
     environment = {
         "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "HAECHI_HOME": str(tmp_path / "node"),
-        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
+        "HOME": str(folder),
+        "HAECHI_HOME": str(folder / "node"),
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),  # compiled kernels
         "PYTHONPATH": str(ROOT),
     }
-    for step in steps:
+    for step in sessions(page):
+        assert step.words[0] == "haechi", f"{page.name}: a console block holds haechi's commands alone: {step.words}"
         done = subprocess.run(
             [sys.executable, "-m", *step.words],
-            cwd=tmp_path,
+            cwd=folder,
             env=environment,
             capture_output=True,
             text=True,
             check=False,
         )
         shown = done.stdout + done.stderr
-        assert done.returncode == step.status, f"{page.name}: {shlex.join(step.words)}\n{shown}"
-        assert holds(shown, step.lines), f"{page.name}: {shlex.join(step.words)} printed\n{shown}\nnot\n" + "\n".join(
-            step.lines
-        )
+        call = f"{page.name}: {shlex.join(step.words)}"
+        assert done.returncode == step.status, f"{call} ended with {done.returncode}\n{shown}"
+        assert holds(shown, step.lines), f"{call} printed\n{shown}\nnot\n" + "\n".join(step.lines)
+
+
+def test_the_guide_is_a_story_that_runs(tmp_path: Path) -> None:
+    for page in guide_pages():
+        play(page, tmp_path)
+
+
+def test_the_readme_runs(tmp_path: Path) -> None:
+    play(ROOT / "README.md", tmp_path)
+
+
+def test_every_guide_page_is_in_the_table_of_contents() -> None:
+    assert set(guide_pages()) == set(GUIDE.glob("*.md"))
 
 
 def test_the_example_runner_can_fail() -> None:
