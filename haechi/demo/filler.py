@@ -44,11 +44,12 @@ def _mix(number: Ints, salt: int) -> Ints:
 
 def lines(kind: str, start: int, number: int, seed: int, before: bytes = b"", after: bytes = b"\n") -> Iterator[bytes]:
     """The values number `start` to `start + number` of a type, block by block, each with `before` and `after`."""
-    layout = (before, *next(shape for name, _, shape in SHAPES if name == kind), after)
+    place = [name for name, _, _ in SHAPES].index(kind)
+    layout = (before, *SHAPES[place][2], after)
     wide = width(layout, {})
     for first in range(start, start + number, _BLOCK):
         n = np.arange(first, min(first + _BLOCK, start + number), dtype=np.int64)
-        rows = {"n": n, **{slot: _mix(n, seed * 8 + k) for k, slot in enumerate("abcd")}}
+        rows = {"n": n, **{slot: _mix(n, (seed * len(SHAPES) + place) * 4 + k) for k, slot in enumerate("abcd")}}
         matrix: Bytes = np.zeros((len(n), wide), np.uint8)
         render(layout, rows, {}, matrix)
         yield squeeze(matrix)
