@@ -30,7 +30,7 @@ class Reader:
 
     name: str
     title: str
-    engine: Literal["json", "delimited", "template"]
+    engine: Literal["json", "zeek", "csv", "syslog", "cef", "access"]
     link: str  # the format's own documentation
     version: str  # of the format, as far as it is read
     fields: tuple[Field, ...]
@@ -39,3 +39,4 @@ class Reader:
     activity: Activity = Activity.OTHER  # of every other record type
     severities: tuple[int, ...] = ()  # index: the format's number, value: OCSF severity_id; empty: no mapping
     constants: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # text slots the format implies
+    settle: "Callable[[Reader, bytes, str], Reader] | None" = None  # the reader of one input: by its head and file name
