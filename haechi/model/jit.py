@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 import numba
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba.extending import intrinsic as numba_intrinsic
 
 from haechi.model.errors import NodeCannot
 
@@ -66,6 +66,11 @@ def inlined(function: F) -> F:
 def part(function: F) -> F:
     """A kernel's part, called as a function: for the rarer branches, which would only bloat the loop."""
     return cast(F, numba.njit(nogil=True, cache=True, error_model="numpy", boundscheck=False, _nrt=False)(function))
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """Numba's, typed: what a caller calls has other arguments than what is decorated."""
+    return numba_intrinsic(function)
 
 
 def _pointer(context: Any, builder: Any, signature: Any, arguments: Any, target: Any) -> Any:
