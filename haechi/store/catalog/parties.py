@@ -76,15 +76,16 @@ def add(
     asns: Iterable[str | int] = (),
     domains: Iterable[str] = (),
     contact: str = "",
+    uuid: str | None = None,
 ) -> Party:
-    """A new party with a random UUID; everything is brought to normal form.
+    """A new party with a random UUID, or that of the node which it comes from; everything is brought to normal form.
 
     Raises `BadInput` naming the field, `Conflict` where a party of that name and country exists or another party has
     the same prefix or domain.
     """
     party = Party(
         id=0,
-        uuid=str(uuid4()),
+        uuid=uuid or str(uuid4()),
         name=ownership.name(name),
         country=ownership.country(country),
         sector=ownership.sector(sector),
@@ -143,6 +144,24 @@ def get(conn: Connection, id: int) -> Party:
     if not found:
         raise NotFound(f"no party {id} in the catalog", advice="See 'haechi parties list'")
     return found[0]
+
+
+def by_uuid(conn: Connection, uuid: str) -> Party:
+    """The party of that UUID; `NotFound` where there is none."""
+    found = _read(conn, PARTY.c.uuid == uuid)
+    if not found:
+        raise NotFound(f"no party {uuid} in the catalog", advice="See 'haechi parties list'")
+    return found[0]
+
+
+def any_party(conn: Connection) -> bool:
+    """Whether the catalog has a party: a node's own is its first."""
+    return conn.execute(select(PARTY.c.id).limit(1)).first() is not None
+
+
+def remove_unused(conn: Connection, uuid: str) -> None:
+    """Delete a party that nothing refers to yet."""
+    conn.execute(PARTY.delete().where(PARTY.c.uuid == uuid))
 
 
 def find(conn: Connection, name: str, country: str) -> Party | None:

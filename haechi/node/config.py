@@ -1,0 +1,58 @@
+"""The node's settings file, haechi.toml: who the node is and where its catalog lies. Secrets have no place in it."""
+
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from haechi.model.errors import BadInput, NodeCannot
+from haechi.model.location import Location
+
+FILE: Final = "haechi.toml"
+HOME_VERSION: Final = 1  # of the home folder's layout; grows with each change that an older Haechi can't read
+
+_HEADER: Final = "# This node's settings. Written by 'haechi init'.\n"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What haechi.toml holds."""
+
+    version: int  # of the home folder, HOME_VERSION
+    node: str  # random UUID of this node
+    party: str  # name of the party that runs it
+    party_uuid: str  # that party in the catalog; the name there may be corrected
+    country: str  # ISO 3166-1 alpha-2
+    sector: str  # one of model.party.SECTORS
+    database: str = ""  # "": catalog.sqlite in the home; else postgresql://USER@HOST/NAME (passwords in ~/.pgpass)
+
+    def __repr__(self) -> str:
+        return f"Config(node={self.node!r}, party={self.party!r}, database={'...' if self.database else ''!r})"
+
+
+def encode(config: Config) -> str:
+    """The file's text. A JSON string is a TOML basic string (toml.io, v1.0.0, String)."""
+    fields = msgspec.structs.asdict(config)
+    return _HEADER + "".join(f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in fields.items())
+
+
+def read(path: Path) -> Config:
+    """The settings; `NodeCannot` if a newer Haechi wrote them, `BadInput` where they can't be read."""
+    try:
+        found = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _bad(path, f"not TOML: {error}") from error
+    version = found.get("version")
+    if isinstance(version, int) and version > HOME_VERSION:
+        raise NodeCannot(
+            f"the home {path.parent} has version {version}, this software knows up to {HOME_VERSION}",
+            advice="Update Haechi: an older one would misread it",
+        )
+    try:
+        return msgspec.convert(found, Config)
+    except msgspec.ValidationError as error:
+        raise _bad(path, str(error)) from error
+
+
+def _bad(path: Path, reason: str) -> BadInput:
+    return BadInput(reason, location=Location(path=str(path)), advice="Mend the file, or restore it from a backup")
