@@ -9,6 +9,7 @@ from haechi.cli.output import HomeOption, JsonOption, emit, note
 from haechi.model.clock import SystemClock
 from haechi.model.errors import NodeCannot
 from haechi.node import doctor
+from haechi.node.home import find_home
 from haechi.report import table as tables
 from haechi.report.messages import text
 
@@ -29,12 +30,9 @@ def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 def _home(option: Path | None) -> Path | None:
     """The home to look at, even one that can't be opened; None where nobody named one and the default isn't there."""
-    if option is not None:
-        return option
-    if named := os.environ.get("HAECHI_HOME"):
-        return Path(named)
-    default = Path.home() / ".haechi"
-    return default if default.exists() else None
+    home = find_home(option)
+    named = option is not None or "HAECHI_HOME" in os.environ
+    return home if named or home.exists() else None
 
 
 def _table(checks: list[doctor.Check]) -> str:

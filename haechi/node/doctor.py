@@ -18,6 +18,9 @@ from typing import Any, Literal
 import msgspec
 
 from haechi.model.clock import Clock
+from haechi.model.errors import HaechiError
+from haechi.node import config as settings
+from haechi.node.home import CATALOG
 from haechi.report import format as formats
 from haechi.report.messages import text
 
@@ -51,7 +54,7 @@ def examine(home: Path | None, clock: Clock) -> list[Check]:
     if present.state == "fail":
         return checks
     checks += [disk(home), rights(home), locks(home, clock)]
-    catalog = home / "catalog.sqlite"
+    catalog = home / CATALOG
     if catalog.exists():
         checks.append(catalog_sound(catalog))
     lake = home / "lake"
@@ -116,11 +119,17 @@ def compiled_kernels() -> Check:
 
 
 def home_folder(home: Path) -> Check:
-    """Whether the home is there and is a node's."""
+    """Whether the home is there, is a node's, and is not newer than this software."""
     if not home.is_dir():
         return _check("home", "fail", text("doctor.no_folder", home=home), home=home)
-    if not (home / "haechi.toml").is_file():
+    try:
+        settings.read(home / settings.FILE)
+    except FileNotFoundError:
         return _check("home", "fail", text("doctor.no_config", home=home), home=home)
+    except HaechiError as error:
+        return Check("home", "fail", error.reason, error.advice)
+    except OSError as error:
+        return Check("home", "fail", f"{error.filename}: {error.strerror}", text("doctor.rights", path=home))
     return Check("home", "ok", str(home))
 
 

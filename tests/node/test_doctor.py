@@ -8,8 +8,12 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from haechi.model.clock import FixedClock
+from haechi.node import config as settings
 from haechi.node import doctor
 
+CONFIG = settings.Config(
+    version=settings.HOME_VERSION, node="n", party="p", party_uuid="u", country="TW", sector="government"
+)
 NOW = 1_790_000_000_000_000
 
 
@@ -21,6 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home.chmod(0o700)
     for name in ("haechi.toml", "keys/node.key"):
         (home / name).touch(mode=0o600)
+    (home / "haechi.toml").write_text(settings.encode(CONFIG))
     return home
 
 
@@ -127,3 +132,12 @@ def test_low_limits_and_little_space(home: Path, monkeypatch: pytest.MonkeyPatch
     for free, state in ((doctor.DISK_FAIL - 1, "fail"), (doctor.DISK_WARN - 1, "warn"), (doctor.DISK_WARN, "ok")):
         monkeypatch.setattr("shutil.disk_usage", lambda _, free=free: type("U", (), {"free": free}))
         assert doctor.disk(home).state == state
+
+
+def test_a_home_of_a_newer_version(home: Path) -> None:
+    (home / "haechi.toml").write_text("version = 99\n")
+    check = doctor.home_folder(home)
+    assert check.state == "fail"
+    assert "has version 99" in check.seen
+    assert check.advice.startswith("Update Haechi")
+    assert doctor.examine(home, FixedClock(NOW))[-1] == check
