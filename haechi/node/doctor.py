@@ -142,7 +142,7 @@ def disk(home: Path) -> Check:
 
 def rights(home: Path) -> Check:
     """That nobody but the owner reads the home, its keys, its catalog: folders 0700, files 0600."""
-    for path in [home, *home.glob("*"), *(home / "keys").glob("*")]:
+    for path in [home, *home.glob("*"), *(home / "keys").glob("*"), *(home / "audit").glob("*")]:
         found = path.lstat()
         if stat.S_ISLNK(found.st_mode):
             continue
