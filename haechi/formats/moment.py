@@ -1,0 +1,32 @@
+"""Times as files write them: RFC 3339, a bare date, or seconds since 1970, as integer microseconds UTC."""
+
+from datetime import UTC, datetime, timedelta
+
+from haechi.model.errors import BadInput
+from haechi.model.location import Location
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OLDEST, _NEWEST = 0, 253_402_300_799_000_000  # 1970 to 9999
+
+
+def micros(text: str) -> int:
+    """Microseconds since 1970-01-01 UTC. A time without zone is UTC, as STIX and MISP mean it.
+
+    >>> micros("1970-01-02"), micros("1970-01-01T00:00:01.5Z"), micros("1")
+    (86400000000, 1500000, 1000000)
+    """
+    bare = text.strip()
+    if bare.isascii() and bare.isdigit():
+        found = int(bare) * 1_000_000 if len(bare) <= 11 else -1
+    else:
+        try:
+            moment = datetime.fromisoformat(bare)
+        except ValueError:
+            raise BadInput(
+                "not a time", location=Location(value=text), advice="Write it as 2026-11-24T08:00:00Z"
+            ) from None
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        found = (moment - _EPOCH) // timedelta(microseconds=1)
+    if not _OLDEST <= found <= _NEWEST:
+        raise BadInput("a time before 1970 or after 9999", location=Location(value=text))
+    return found
