@@ -97,14 +97,14 @@ def _campaign(
         feeds.append(_save(hour, place / f"{name}.misp.json", [msgspec.json.encode(event)], len(values)))
         rest = []
     if rest:
-        feeds.append(_save(hour, place / f"{name}.csv", _csv(rest), len(rest)))
+        feeds.append(_save(hour, place / f"{name}.csv", _csv(rest, actor.name if actor else ""), len(rest)))
     return feeds
 
 
-def _csv(values: Iterable[PlantedValue]) -> Iterator[bytes]:
-    yield b"type,value\n"
+def _csv(values: Iterable[PlantedValue], actor: str) -> Iterator[bytes]:
+    yield b"type,value,tlp,actor\n"
     for value in values:
-        yield f"{value.type},{value.text}\n".encode()
+        yield f"{value.type},{value.text},amber,{actor}\n".encode()
 
 
 def _haystack(place: Path, start: datetime, rng: np.random.Generator, seed: int, total: int) -> list[Feed]:

@@ -14,29 +14,15 @@ import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import msgspec
-
+from haechi.demo import report
 from haechi.demo import truth as truths
 from haechi.demo.feeds import BAIT, write_feeds
 from haechi.demo.generate import PERIODS, Written, write_day
 from haechi.demo.plan import NEVER, Plan, Planned, campaign_values, known_hours, load_plan, plan_events
+from haechi.demo.report import Summary
 from haechi.demo.shape import DAY, HOUR
 from haechi.demo.truth import CampaignTruth, PlantedValue, Truth
 from haechi.demo.world import SIDES, Side, parties
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a writer wrote and what it took: bytes, seconds, peak resident memory in bytes."""
-
-    country: str
-    events: int
-    size: int
-    files: int
-    indicators: int
-    list_size: int
-    planted: int
-    seconds: float
-    peak_memory: int
 
 
 def write_side(side: Side, inbox: Path, truth: Path, *, day: date, seed: int, events: int, indicators: int) -> Summary:
@@ -139,7 +125,7 @@ def main() -> None:
         events=args.events,
         indicators=args.indicators,
     )
-    sys.stdout.write(msgspec.json.encode(summary).decode() + "\n")
+    sys.stdout.write(report.encode(summary))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from haechi.demo import truth, writer
+from haechi.demo.report import Summary
 from haechi.demo.world import SIDES
 
 DAY = date(2026, 3, 10)
@@ -18,7 +19,7 @@ class Written:
 
     inbox: Path
     truth: truth.Truth
-    summary: writer.Summary
+    summary: Summary
 
     def lines(self, log: str) -> list[bytes]:
         """All record lines of a log, in order of its files."""
