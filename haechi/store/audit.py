@@ -30,11 +30,12 @@ START: Final = "0" * 64  # what stands for the hash before the first entry
 MAX_LINE: Final = 65_536  # bytes
 CHECKPOINT_EVERY: Final = 32  # entries: what an attacker could cut off unseen stays below this
 
+UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what msgspec raises for spoilt JSON
 _PURPOSE: Final = "haechi audit checkpoint 1"  # a signature made for this can serve as no other
 _SECRET = re.compile(
     r"passw|passphrase|secret|token|credential|private|authori[sz]ation|cookie|api.?key", re.IGNORECASE
 )
-_PASSWORD_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s@]*:[^/\s@]+@", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s@]*:[^/\s@]+@", re.IGNORECASE)
 _NAMED_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[35][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -175,7 +176,7 @@ def signed_bytes(seq: int, head: str, at: int) -> bytes:
 def _decode(folder: Path, line: bytes) -> Entry:
     try:
         return msgspec.json.decode(line, type=Entry)
-    except msgspec.DecodeError as error:
+    except UNDECODABLE as error:
         raise NotVerified(
             f"{folder / LOG} has a line that is no entry: {error}", advice="See 'haechi audit verify'"
         ) from error
@@ -235,7 +236,7 @@ def _cut_torn(file: BinaryIO, folder: Path) -> Path | None:
 def _clean(value: Any) -> Any:
     """The value without passwords in URLs and UUIDs made from names; `ValueError` for a key that names a secret."""
     if isinstance(value, str):
-        return _NAMED_UUID.sub("(id left out)", _PASSWORD_IN_URL.sub("(password left out)@", value))
+        return _NAMED_UUID.sub("(left out)", _PASSWORD_IN_URL.sub(r"\1(left out)@", value))
     if isinstance(value, Mapping):
         for key in value:
             if _SECRET.search(key):

@@ -5,6 +5,7 @@ import stat
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
@@ -18,7 +19,7 @@ CLOCK = FixedClock(1_790_000_000_000_000)
 
 def make(path: Path, **changed: str) -> Home:
     named = {"party": "TWCERT/CC", "country": "TW", "sector": "government"} | changed
-    return Home.init(path, clock=CLOCK, **named)  # type: ignore[arg-type]
+    return Home.init(path, clock=CLOCK, **named)
 
 
 def test_init_makes_a_private_home(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_an_empty_folder_becomes_a_home(tmp_path: Path) -> None:
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "node").mkdir()
     (tmp_path / "node/kept").write_text("kept")
-    with pytest.raises(UsageError, match="exists and isn't an empty folder. Name a new folder"):
+    with pytest.raises(UsageError, match=r"exists and isn't an empty folder\. Name a new folder"):
         make(tmp_path / "node")
     assert [p.name for p in (tmp_path / "node").iterdir()] == ["kept"]
 
@@ -112,7 +113,7 @@ def test_an_init_that_fails_midway_leaves_nothing(tmp_path: Path, monkeypatch: p
 
 
 def test_no_home_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="no node at .*/node. Make one with 'haechi init"):
+    with pytest.raises(NotFound, match=r"no node at .*/node\. Make one with 'haechi init"):
         Home.open(tmp_path / "node")
 
 
@@ -144,7 +145,7 @@ def test_a_newer_home_is_refused_with_advice(tmp_path: Path) -> None:
     make(tmp_path / "node").close()
     settings = tmp_path / "node/haechi.toml"
     settings.write_text(settings.read_text().replace("version = 1", "version = 2\nlatest = true"))
-    with pytest.raises(NodeCannot, match="has version 2, this software knows up to 1. Update Haechi"):
+    with pytest.raises(NodeCannot, match=r"has version 2, this software knows up to 1\. Update Haechi"):
         Home.open(tmp_path / "node")
 
 
@@ -153,7 +154,7 @@ def test_a_newer_catalog_is_refused_with_advice(tmp_path: Path) -> None:
     with home.catalog().begin() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     home.close()
-    with pytest.raises(NodeCannot, match="schema version 9999, this software knows up to .* Update Haechi"):
+    with pytest.raises(NodeCannot, match=r"schema version 9999, this software knows up to .* Update Haechi"):
         Home.open(tmp_path / "node").catalog()
 
 
@@ -168,11 +169,8 @@ def test_broken_settings_name_the_file(tmp_path: Path, broken: str) -> None:
 def test_settings_are_toml_and_hide_the_database(tmp_path: Path) -> None:
     home = make(tmp_path / "node", party='a "b" \\ 臺')
     assert tomllib.loads((home.path / "haechi.toml").read_text("utf-8"))["party"] == 'a "b" \\ 臺'
-    assert "postgresql" not in repr(type(home.config)(**{**_fields(home), "database": "postgresql://u:p@h/n"}))
-
-
-def _fields(home: Home) -> dict[str, object]:
-    return {name: getattr(home.config, name) for name in home.config.__struct_fields__}
+    remote = msgspec.structs.replace(home.config, database="postgresql://u:p@h/n")
+    assert "postgresql" not in repr(remote)
 
 
 def test_a_node_can_live_on_postgresql(tmp_path: Path, postgresql_url: str) -> None:
