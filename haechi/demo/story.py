@@ -1,0 +1,180 @@
+"""The demo from end to end: write the day, run both nodes at once, then let the score alone look at the truth."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+from haechi.demo import report, truth
+from haechi.demo.processes import Job, run
+from haechi.demo.report import Progress, Report, Summary
+from haechi.demo.score import SideScore, score
+from haechi.demo.world import SIDES
+from haechi.model.errors import NodeCannot, UsageError
+
+DAY = date(2026, 3, 10)  # a Tuesday
+INDICATORS = 1_000_000
+SMALL = 100  # --small is the 1/100th part
+GIGABYTE = 10**9
+NEEDED = {False: 5 * GIGABYTE, True: 3 * GIGABYTE // 10}
+MARK = "haechi-demo.json"  # tells a folder that an earlier demo made
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What to play: where the homes go, the seed, the small day or the whole one, whether the logs stay."""
+
+    folder: Path
+    seed: int
+    small: bool
+    keep: bool
+
+    def events(self, country: str) -> int:
+        return SIDES[country].events // (SMALL if self.small else 1)
+
+    @property
+    def indicators(self) -> int:
+        return INDICATORS // (SMALL if self.small else 1)
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the demo measured. Seconds are real; the nodes' clocks were simulated."""
+
+    day: str
+    seed: int
+    small: bool
+    folder: str
+    written: tuple[Summary, ...]
+    nodes: tuple[Report, ...]
+    scores: tuple[SideScore, ...]
+    write_seconds: float
+    node_seconds: float
+    seconds: float
+
+
+Tell = Callable[[str, report.Line | None], None]  # the stage (warm, write, nodes, score), and a line of its processes
+
+
+def check_disk(folder: Path, small: bool) -> None:
+    """Raises NodeCannot where the folder's disk has less room than the demo takes."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    free, needed = shutil.disk_usage(place).free, NEEDED[small]
+    if free < needed:
+        raise NodeCannot(
+            f"the demo needs {needed / GIGABYTE:.1f} GB at {place}, {free / GIGABYTE:.1f} GB are free",
+            advice="Free some, or name a folder on another disk by --home" + ("" if small else ", or take --small"),
+        )
+
+
+def prepare(folder: Path) -> None:
+    """Makes the folder, or empties what an earlier demo left in it; UsageError for anybody else's."""
+    if folder.exists() and not (folder / MARK).exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} isn't an earlier demo's", advice="Name a new or empty folder by --home")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / MARK).write_text("{}\n")
+    for name in (*SIDES, "inbox", "log"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def play(settings: Settings, tell: Tell) -> Outcome:
+    """Plays the whole demo. Raises NodeCannot where a process fails or the disk is too small."""
+    began = time.monotonic()
+    check_disk(settings.folder, settings.small)
+    prepare(settings.folder)
+    # The truth lies outside of both homes and of the nodes' inboxes, readable by this user alone.
+    with tempfile.TemporaryDirectory(prefix="haechi-truth-") as hidden:
+        written, write_seconds = _write(settings, Path(hidden), tell)
+        nodes, node_seconds = _nodes(settings, tell)
+        tell("score", None)
+        scores = tuple(_score(settings.folder / country, Path(hidden) / f"{country}.json") for country in SIDES)
+    if not settings.keep:
+        shutil.rmtree(settings.folder / "inbox")
+    return Outcome(
+        day=DAY.isoformat(),
+        seed=settings.seed,
+        small=settings.small,
+        folder=str(settings.folder),
+        written=written,
+        nodes=nodes,
+        scores=scores,
+        write_seconds=write_seconds,
+        node_seconds=node_seconds,
+        seconds=round(time.monotonic() - began, 2),
+    )
+
+
+def _write(settings: Settings, hidden: Path, tell: Tell) -> tuple[tuple[Summary, ...], float]:
+    tell("write", None)
+    jobs = [
+        Job(
+            f"writer {country}",
+            "haechi.demo.writer",
+            (
+                country,
+                str(settings.folder / "inbox" / country),
+                str(hidden / f"{country}.json"),
+                f"--day={DAY.isoformat()}",
+                f"--seed={settings.seed}",
+                f"--events={settings.events(country)}",
+                f"--indicators={settings.indicators}",
+            ),
+        )
+        for country in SIDES
+    ]
+    said, seconds = _hear(jobs, settings.folder / "log", "write", tell)
+    return tuple(
+        line for country in SIDES for line in said if isinstance(line, Summary) and line.country == country
+    ), seconds
+
+
+def _nodes(settings: Settings, tell: Tell) -> tuple[tuple[Report, ...], float]:
+    tell("nodes", None)
+    jobs = [
+        Job(
+            f"node {country}",
+            "haechi.demo.side",
+            (
+                country,
+                str(settings.folder / country),
+                str(settings.folder / "inbox" / country),
+                f"--day={DAY.isoformat()}",
+            ),
+        )
+        for country in SIDES
+    ]
+    said, seconds = _hear(jobs, settings.folder / "log", "nodes", tell)
+    return tuple(
+        line for country in SIDES for line in said if isinstance(line, Report) and line.country == country
+    ), seconds
+
+
+def _hear(jobs: list[Job], log: Path, stage: str, tell: Tell) -> tuple[list[report.Line], float]:
+    began = time.monotonic()
+    said: list[report.Line] = []
+
+    def hear(line: report.Line) -> None:
+        tell(stage, line)
+        if not isinstance(line, Progress):
+            said.append(line)
+
+    run(jobs, log, hear)
+    return said, round(time.monotonic() - began, 2)
+
+
+def _score(home: Path, hidden: Path) -> SideScore:
+    # Imported here: the lake's libraries cost half a second that a refused call need not wait for.
+    from haechi.demo.found import seen
+    from haechi.node.home import Home
+
+    opened = Home.open(home)
+    try:
+        return score(truth.load(hidden), seen(opened))
+    finally:
+        opened.close()
