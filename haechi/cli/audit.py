@@ -1,0 +1,83 @@
+"""`haechi audit`: the node's own log of what was done."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from haechi.cli.output import HomeOption, JsonlOption, JsonOption, LimitOption, emit, emit_rows, group
+from haechi.model.errors import BadInput
+from haechi.model.location import Location
+from haechi.node import audit
+from haechi.node.home import Home, find_home
+from haechi.report import format as formats
+from haechi.report.messages import text
+from haechi.store.audit import Checkpoint
+
+app = group("The node's own log of what was done: check it, show it, sign it.")
+
+KnownOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--known", metavar="FILE", help="Checkpoints kept elsewhere, one JSON object a line: they must fit too."
+    ),
+]
+MOST = 10_000_000  # bytes of a file of checkpoints: some 30,000 of them
+
+
+@app.command()
+def verify(known: KnownOption = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Check the whole log: its hash chain and its signed checkpoints.
+
+    Exit status 4 where it doesn't hold, with the line at which it breaks.
+    """
+    node = Home.open(find_home(home))
+    found = audit.verify(node, _checkpoints(known) if known else ())
+    emit(
+        {"verified": True, **msgspec.structs.asdict(found)},
+        as_json=as_json,
+        table=lambda: text("audit.holds", entries=found.entries, signed=found.signed, checkpoints=found.checkpoints),
+    )
+
+
+@app.command(name="list")
+def list_entries(
+    limit: LimitOption = 100, home: HomeOption = None, as_json: JsonOption = False, as_jsonl: JsonlOption = False
+) -> None:
+    """Show what was done, newest first. The log is shown as it is: `verify` checks it."""
+    entries = list(Home.open(find_home(home)).audit().entries())
+    rows = [
+        {
+            **msgspec.structs.asdict(entry),
+            "at": formats.time(entry.at) if not (as_json or as_jsonl) else formats.iso(entry.at),
+        }
+        for entry in reversed(entries)
+    ]
+    columns = {key: text(f"audit.{key}") for key in ("seq", "at", "actor", "action", "subject")}
+    emit_rows("entries", rows, columns=columns, right=["seq"], limit=limit, as_json=as_json, as_jsonl=as_jsonl)
+
+
+@app.command()
+def checkpoint(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Sign the log as it is now and print the checkpoint.
+
+    Kept elsewhere, it later shows even that log and checkpoints were put back together: `verify --known FILE`.
+    """
+    made = Home.open(find_home(home)).audit().checkpoint()
+    emit(made, as_json=as_json, table=lambda: msgspec.json.encode(made).decode())
+
+
+def _checkpoints(path: Path) -> tuple[Checkpoint, ...]:
+    """The checkpoints in a file; `BadInput` naming the line that holds none."""
+    found = []
+    with path.open("rb") as file:
+        for number, line in enumerate(file.read(MOST).splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                found.append(msgspec.json.decode(line, type=Checkpoint))
+            except msgspec.DecodeError as error:
+                place = Location(path=str(path), line=number)
+                raise BadInput(str(error), location=place, advice=text("audit.one_a_line")) from error
+    return tuple(found)
