@@ -31,17 +31,18 @@ def command(
     time was missed, or something was sighted that wasn't there.
     """
     from haechi.demo import story, tables
-    from haechi.demo.report import Progress
+    from haechi.demo.report import Line, Progress
+    from haechi.demo.world import SIDES
     from haechi.model.errors import NotVerified
 
     settings = story.Settings(folder=home, seed=seed, small=small, keep=keep)
     if not as_json:
         note(tables.plan(small))
     read: dict[str, int] = {}
-    wanted = sum(settings.events(country) for country in story.SIDES)
+    wanted = sum(settings.events(country) for country in SIDES)
     with progress(text("demo.playing"), total=wanted, unit=text("demo.unit"), quiet=as_json) as step:
 
-        def tell(stage: str, line: story.report.Line | None) -> None:
+        def tell(stage: str, line: Line | None) -> None:
             if isinstance(line, Progress):
                 read[line.country] = line.events
             step(sum(read.values()), text(f"demo.stage_{stage}"))
