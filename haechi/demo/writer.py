@@ -51,12 +51,12 @@ def write_side(side: Side, inbox: Path, truth: Path, *, day: date, seed: int, ev
 
 
 def write_parties(side: Side, path: Path) -> None:
-    """The side's parties as `haechi parties import` reads them; several networks are separated by a space."""
+    """The side's parties as `haechi parties import` reads them; several networks are separated by a semicolon."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", newline="") as out:
         rows = csv.writer(out)
         rows.writerow(("name", "country", "sector", "networks", "domains", "contact"))
         for party in parties(side):
-            rows.writerow((party.name, party.country, party.sector, " ".join(party.networks), party.domain, ""))
+            rows.writerow((party.name, party.country, party.sector, ";".join(party.networks), party.domain, ""))
 
 
 def tell(

@@ -1,11 +1,12 @@
 """The writing process: what it leaves for the node tells nothing of the plan."""
 
-import csv
 import json
 import subprocess
 import sys
 
 from haechi.demo.plan import load_plan
+from haechi.formats import party_csv
+from haechi.model.errors import BadInput
 
 
 def test_the_process_writes_and_says_what_it_wrote(tmp_path):
@@ -25,10 +26,13 @@ def test_the_inbox_names_no_campaign(small_day):
             assert not any(name in path.read_bytes() for name in names if name != b"false-flag")
 
 
-def test_parties_are_one_a_row(small_day):
-    rows = list(csv.DictReader((small_day["TW"].inbox / "parties.csv").read_text().splitlines()))
-    assert len(rows) == len({row["name"] for row in rows}) > 25
-    assert all(len(row["networks"].split()) == 2 for row in rows)
+def test_parties_are_read_as_the_command_reads_them(small_day):
+    for day in small_day.values():
+        with (day.inbox / "parties.csv").open("rb") as file:
+            rows = list(party_csv.parse(file, "parties.csv"))
+        assert not any(isinstance(row, BadInput) for row in rows)
+        assert len({row.single["name"] for row in rows}) == len(rows) > 25
+        assert all(len(row.lists["networks"]) == 2 for row in rows)
 
 
 def test_the_truth_says_who_was_hit_first_and_who_knew_when(small_day):
