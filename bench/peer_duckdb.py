@@ -67,7 +67,7 @@ def run(events: Path, indicators: Path, target: Path) -> dict[str, object]:
         ("url", "'url'"),
         ("hash", "'sha256','md5','ja3','email'"),
     ):
-        con.execute(f"create table i_{table} as select value, type, id from indicator where type in ({kinds})")  # noqa: S608 - constants above
+        con.execute(f"create table i_{table} as select value, type, id from indicator where type in ({kinds})")
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     columns = "{" + ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS.items()) + "}"
@@ -82,7 +82,7 @@ def run(events: Path, indicators: Path, target: Path) -> dict[str, object]:
     con.execute("create temp table event as " + SELECT.replace("COLUMNS", columns), [str(events)])
     done("read")
     joins = " union all ".join(
-        f"select flow_id, id, '{field}' field from event join i_{table} on {column} = value"  # noqa: S608 - constants above
+        f"select flow_id, id, '{field}' field from event join i_{table} on {column} = value"
         + (f" and type = '{field}'" if table == "hash" else "")
         for field, column, table in EXACT
     )

@@ -10,7 +10,8 @@ import json
 import shutil
 from pathlib import Path
 
-from bench.measure import default_folder, machine, run_child, script, slice_of
+from bench.measure import default_folder, machine, run_child, script
+from bench.prepared import copy_of, data_of, prepared_home, warm_file
 
 
 def main() -> None:
@@ -20,9 +21,8 @@ def main() -> None:
     p.add_argument("--millions", default="1,4,20")
     p.add_argument("--keep", action="store_true")
     a = p.parse_args()
-    prepared, home = a.data / "home-prepared", a.data / "home-scale"
-    if not (prepared / "haechi.toml").exists():
-        run_child(script("ours", "prepare", prepared, "--indicators", a.data / "indicators.csv"))
+    data_of(a.data)
+    prepared, home = prepared_home(a.data), a.data / "home-scale"
     print(json.dumps({"machine": machine()}, indent=1), flush=True)
     print(
         "| events | seconds | us an event | RSS, MB | lake, MB |",
@@ -50,9 +50,8 @@ def main() -> None:
                     events.name,
                 )
             )
-        shutil.rmtree(home, ignore_errors=True)
-        shutil.copytree(prepared, home, symlinks=True)
-        o = run_child(script("ours", "ingest", home, events, "--warm", slice_of(events, 1000), "--format", "eve"))
+        copy_of(prepared, home)
+        o = run_child(script("ours", "ingest", home, events, "--warm", warm_file(events), "--format", "eve"))
         assert o["events"] + o["bad"] + o["blank"] == millions * 1_000_000, f"lines lost: {o}"
         lake = sum(f.stat().st_size for f in (home / "lake").rglob("*.parquet")) / 2**20
         print(

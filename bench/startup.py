@@ -10,14 +10,14 @@ bare interpreter in the same run; the difference is what counts.
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 from statistics import median
 
-from bench.measure import ROOT, default_folder, machine, run_child, script, slice_of
+from bench.measure import ROOT, default_folder, machine, slice_of
+from bench.prepared import copy_of, data_of, prepared_home
 
 LIBRARIES = (
     "alembic", "ada_url", "cryptography", "deltalake", "duckdb", "idna", "llvmlite", "msgspec", "numba", "numpy", "publicsuffixlist", "pyarrow",
@@ -65,20 +65,13 @@ def main() -> None:
     p.add_argument("--data", type=Path, default=default_folder())
     p.add_argument("--rounds", type=int, default=7)
     a = p.parse_args()
+    data_of(a.data)
     small = slice_of(a.data / "eve.json", 1000)
-    prepared, home = a.data / "home-prepared", a.data / "home-startup"
-    if not (prepared / "haechi.toml").exists():
-        run_child(script("ours", "prepare", prepared, "--indicators", a.data / "indicators.csv"))
-        run_child(script("ours", "ingest", prepared, small, "--format", "eve"))
+    prepared, home = prepared_home(a.data), a.data / "home-startup"
     with (a.data / "indicators.csv").open() as f:
         next(f)
         value = f.readline().split(",")[0]
     print(json.dumps({"machine": machine()}, indent=1), flush=True)
-
-    def fresh() -> None:
-        shutil.rmtree(home, ignore_errors=True)
-        shutil.copytree(prepared, home, symlinks=True)
-        shutil.rmtree(home / "lake", ignore_errors=True)
 
     cases = {
         "ingest 1,000 lines": (["ingest", os.fspath(small)], 1.2),
@@ -86,14 +79,14 @@ def main() -> None:
         "lookup": (["lookup", value], 0.4),
     }
     for name, (words, wanted) in cases.items():
-        fresh()
+        copy_of(prepared, home)
         if name != "ingest 1,000 lines":
             seconds(command(home, ["ingest", os.fspath(small)]))
         modules = libraries(home, words)
         runs, bare = [], []
         for _ in range(a.rounds):
             if name == "ingest 1,000 lines":
-                fresh()
+                copy_of(prepared, home)
             runs.append(seconds(command(home, words)))
             bare.append(seconds(importing(modules)))
         beyond = median(runs) - median(bare)

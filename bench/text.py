@@ -5,12 +5,12 @@ python -m bench.text [--data DIR] [--lines 1000000] [--rounds 3]
 
 import argparse
 import json
-import shutil
 from pathlib import Path
 from statistics import median
 
 from bench.data_text import LOGS
-from bench.measure import default_folder, machine, run_child, script, slice_of
+from bench.measure import default_folder, machine, run_child, script
+from bench.prepared import copy_of, data_of, prepared_home, warm_file
 
 WANTED = {"conn.log": 700, "auth.log": 400, "access.log": 400, "cef.log": 400}
 ZONES = {"auth.log": "Asia/Taipei"}  # RFC 3164 has none
@@ -25,18 +25,16 @@ def main() -> None:
     a = p.parse_args()
     if not all((a.data / name).exists() for name in LOGS):
         run_child(script("data_text", "--out", a.data, "--lines", str(a.lines)))
-    prepared, home = a.data / "home-prepared", a.data / "home-text"
-    if not (prepared / "haechi.toml").exists():
-        run_child(script("ours", "prepare", prepared, "--indicators", a.data / "indicators.csv"))
+    data_of(a.data)
+    prepared, home = prepared_home(a.data), a.data / "home-text"
     print(json.dumps({"machine": machine(), "lines": a.lines}, indent=1), flush=True)
     print("| log | lines | seconds, median (spread) | k lines/s | wanted | sightings | refused | RSS, MB |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name in LOGS:
         outcomes = []
         for _ in range(a.rounds):
-            shutil.rmtree(home, ignore_errors=True)
-            shutil.copytree(prepared, home, symlinks=True)
-            warm = slice_of(a.data / name, 1000)
+            copy_of(prepared, home)
+            warm = warm_file(a.data / name, LOGS[name][0].count("\n"))
             outcomes.append(
                 run_child(script("ours", "ingest", home, a.data / name, "--warm", warm, "--zone", ZONES.get(name, "")))
             )
