@@ -18,6 +18,8 @@ from typing import Annotated, Any, Protocol
 import msgspec
 import typer
 
+from haechi.cli.failure import error_document
+from haechi.model.errors import BadInput
 from haechi.report import table as tables
 from haechi.report.messages import text
 
@@ -108,6 +110,19 @@ def emit_rows(
     write_table(tables.make(headings, cells, right=[columns[key] for key in right], title=title))
     if total > len(shown):
         note(text("list.more", shown=len(shown), total=total))
+
+
+def refusal_documents(refused: Sequence[BadInput]) -> list[dict[str, Any]]:
+    """Refused records for a JSON document, each in the one shape of an error: kind, reason, advice, location."""
+    return [error_document(error)["error"] for error in refused]
+
+
+def tell_refusals(refused: Sequence[BadInput], shown: int = 10) -> None:
+    """The first refused records on stderr, one a line, and how many more there are."""
+    for error in refused[:shown]:
+        note(text("error.line", reason=tables.printable(str(error))))
+    if len(refused) > shown:
+        note(text("refused.more", count=len(refused) - shown))
 
 
 def json_text(document: Any) -> str:

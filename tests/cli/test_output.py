@@ -8,6 +8,8 @@ import typer
 from typer.main import get_command
 
 from haechi.cli import output
+from haechi.model.errors import BadInput
+from haechi.model.location import Location
 from haechi.report import table
 
 ROWS = [{"name": "臺灣", "events": 3, "note": None}, {"name": "한국", "events": 12, "note": "x"}]
@@ -126,3 +128,14 @@ def test_a_table_on_a_terminal_is_drawn_by_rich(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("sys.stdout", terminal)
     output.write_table(table.make(["name", "n"], [["[bold]臺灣", 1]], right=["n"], title="t"))
     assert "[bold]臺灣" in terminal.written
+
+
+def test_the_first_refusals_are_told_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    refused = [BadInput("no\x1b", location=Location(path="a", line=n)) for n in range(12)]
+    output.tell_refusals(refused)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[0] == "error: a:0: no\\x1b"
+    assert len(err.splitlines()) == 11
+    assert err.endswith("and 2 more; --json lists all\n")
+    assert output.refusal_documents(refused)[1]["location"]["line"] == 1

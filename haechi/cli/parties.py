@@ -1,0 +1,129 @@
+"""`haechi parties`: who owns which network."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from haechi.cli.output import (
+    HomeOption,
+    JsonlOption,
+    JsonOption,
+    LimitOption,
+    emit,
+    emit_rows,
+    group,
+    refusal_documents,
+    tell_refusals,
+)
+from haechi.model.errors import BadInput
+from haechi.model.party import SECTORS, Party
+from haechi.node import parties
+from haechi.node.home import Home, find_home
+from haechi.report.messages import text
+
+app = group("Who owns which network: an event's affected party is found by it.")
+
+NetworkOption = Annotated[
+    list[str] | None, typer.Option("--network", metavar="CIDR", help="A prefix it owns; may be given several times.")
+]
+AsnOption = Annotated[
+    list[str] | None, typer.Option("--asn", metavar="NUMBER", help="An autonomous system; may be given several times.")
+]
+DomainOption = Annotated[
+    list[str] | None, typer.Option("--domain", metavar="NAME", help="A domain it owns; may be given several times.")
+]
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="The organisation's name.")],
+    country: Annotated[str, typer.Option("--country", metavar="CODE", help="ISO 3166-1: TW or KR.")],
+    sector: Annotated[str, typer.Option("--sector", metavar="SECTOR", help=f"One of {', '.join(SECTORS)}.")],
+    network: NetworkOption = None,
+    asn: AsnOption = None,
+    domain: DomainOption = None,
+    contact: Annotated[
+        str, typer.Option("--contact", metavar="TEXT", help="Whom to tell: a mail address, a phone.")
+    ] = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add one party."""
+    added = parties.add(
+        Home.open(find_home(home)),
+        name=name,
+        country=country,
+        sector=sector,
+        networks=network or (),
+        asns=asn or (),
+        domains=domain or (),
+        contact=contact,
+    )
+    emit(_document(added), as_json=as_json, table=lambda: text("parties.added", id=added.id, name=added.name))
+
+
+@app.command(name="import")
+def import_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE|-", help="A CSV file with a header; - reads standard input.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add and change parties from a CSV file.
+
+    Columns: name, country, sector, networks, asns, domains, contact; semicolons stand between several values in
+    one cell. A party of the same name and country is changed to what the file says. Exit status 1 if a line was
+    refused; the good ones went through.
+    """
+    node = Home.open(find_home(home))
+    if str(file) == "-":
+        done = parties.import_csv(node, sys.stdin.buffer, text("parties.stdin"))
+    else:
+        done = parties.import_file(node, file)
+    counts: dict[str, Any] = {"added": done.added, "updated": done.updated, "unchanged": done.unchanged}
+    document = {**counts, "refused": refusal_documents(done.refused)}
+    emit(document, as_json=as_json, table=lambda: text("parties.imported", **counts, refused=len(done.refused)))
+    if done.refused:
+        if not as_json:
+            tell_refusals(done.refused)
+        raise typer.Exit(BadInput.exit_status)
+
+
+@app.command(name="list")
+def list_parties(
+    country: Annotated[str, typer.Option("--country", metavar="CODE", help="Only this country's.")] = "",
+    sector: Annotated[str, typer.Option("--sector", metavar="SECTOR", help="Only this sector's.")] = "",
+    limit: LimitOption = 100,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+    as_jsonl: JsonlOption = False,
+) -> None:
+    """List the parties by country and name."""
+    known = parties.list_parties(Home.open(find_home(home)))
+    rows = [
+        _document(party) if as_json or as_jsonl else _row(party)
+        for party in known
+        if country.upper() in ("", party.country) and sector in ("", party.sector)
+    ]
+    columns = {
+        key: text(f"parties.{key}") for key in ("id", "name", "country", "sector", "networks", "asns", "domains")
+    }
+    emit_rows("parties", rows, columns=columns, right=["id"], limit=limit, as_json=as_json, as_jsonl=as_jsonl)
+
+
+def _document(party: Party) -> dict[str, Any]:
+    """The party as its STIX identity's id and its own fields."""
+    return {"stix_id": parties.identity(party), **msgspec.structs.asdict(party)}
+
+
+def _row(party: Party) -> dict[str, Any]:
+    joined = {field: _few(getattr(party, field)) for field in ("networks", "asns", "domains")}
+    return {**_document(party), **joined}
+
+
+def _few(values: tuple[object, ...], shown: int = 3) -> str:
+    """The first of several values; how many more there are."""
+    more = f" +{len(values) - shown}" if len(values) > shown else ""
+    return " ".join(map(str, values[:shown])) + more
