@@ -6,7 +6,6 @@ also names what is refused. A block with anything unusual (quotes, blank lines, 
 
 from typing import TYPE_CHECKING, Final
 
-from haechi.formats import typenames
 from haechi.model import normal
 from haechi.model.indicator import ValueType
 
@@ -53,10 +52,11 @@ def rows(block: bytes, delimiter: str, names: tuple[str, ...]) -> "pa.Table | No
 
 def groups(table: "pa.Table", beside: list[str]) -> "list[tuple[dict[str, str], pa.Array]] | None":
     """Rows by what stands beside the value: (those cells, row numbers); None if there are too many kinds of rows."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    numbers = pa.array(range(table.num_rows), pa.int64())
+    numbers = pa.array(np.arange(table.num_rows))
     if not beside:
         return [({}, numbers)]
     if len(beside) == 1:
@@ -80,10 +80,11 @@ def proven(
     values: "pa.Array", kinds: frozenset[ValueType]
 ) -> "tuple[list[tuple[ValueType, pa.Array]], pa.Array]":
     """Which values are in normal form for one of `kinds`, by kind, and the places (int64) of the others."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    left = pa.array(range(len(values)), pa.int64())
+    left = pa.array(np.arange(len(values)))
     found: list[tuple[ValueType, pa.Array]] = []
     bare = len(kinds) > 1  # the type is guessed: file names must not pass for domains, nor 32 hex digits for a JA3
     for kind, (pattern, length) in _PROOFS.items():
@@ -103,6 +104,3 @@ def proven(
             found.append((kind, taken))
             left = left.filter(pc.invert(mask))
     return found, left
-
-
-HASHES: Final = typenames.HASH

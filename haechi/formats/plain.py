@@ -68,7 +68,7 @@ class _Reader:
         """Take what a block of bare values holds in normal form at once; gives the lines that are left to `line`."""
         table = None
         if len(block) >= SMALL and not block.startswith((b"#", b"\xef")) and b" #" not in block:
-            table = bulk.rows(block, "\0", ("value",))
+            table = bulk.rows(block, "\x01", ("value",))
         if table is None:
             for place, line in numbered((block,)):
                 yield first + place - 1, line

@@ -1,0 +1,46 @@
+"""JSON documents from outside: decoded with a limit on size and depth, and a reason a person can use."""
+
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from haechi.model.errors import BadInput
+from haechi.model.location import Location
+
+MAX_BYTES: Final = 512 << 20
+_T = TypeVar("_T")
+
+
+def decode(data: bytes, kind: type[_T], path: str) -> _T:
+    """The document as `kind`. Raises BadInput for anything that isn't JSON of that shape."""
+    if len(data) > MAX_BYTES:
+        raise BadInput(
+            f"the file has {len(data) >> 20} MiB, more than the {MAX_BYTES >> 20} that are read at once",
+            location=Location(path=path),
+            advice="Split it",
+        )
+    bare = data.removeprefix(b"\xef\xbb\xbf")
+    if not bare.strip():
+        raise BadInput("the file is empty", location=Location(path=path))
+    try:
+        return msgspec.json.decode(bare, type=kind)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"not of the expected shape: {error}", location=Location(path=path)) from None
+    except msgspec.DecodeError as error:
+        raise BadInput(f"not valid JSON: {error}", location=Location(path=path)) from None
+    except UnicodeDecodeError:
+        raise BadInput("not valid JSON: a text in it isn't UTF-8", location=Location(path=path)) from None
+    except RecursionError:
+        raise BadInput("the JSON is nested too deep", location=Location(path=path)) from None
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """The non-empty strings of a list; () for anything else."""
+    return tuple(item for item in value if isinstance(item, str) and item) if isinstance(value, list) else ()
+
+
+def text(value: Any) -> str:
+    """A string or a number as text; "" for anything else."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
