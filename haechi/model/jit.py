@@ -120,6 +120,27 @@ def _scanner(lanes: int, equal_to: tuple[int, ...], below: int = 0) -> Any:
 
 find_string_end = _scanner(32, (34, 92), below=32)  # quote, backslash or a control character
 find_newline = _scanner(64, (10,))
+find_control = _scanner(64, (), below=32)  # a newline or another control character
+
+
+@intrinsic
+def find_any(typing_context: Any, array: Any, index: Any, one: Any, other: Any) -> Any:
+    """find_any(bytes, i, x, y): bit k is set where byte i+k is x or y or a control character; 64 bytes at once."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector, byte = ir.VectorType(ir.IntType(8), 64), ir.IntType(8)
+        loaded = builder.load(_pointer(context, builder, signature, arguments, vector))
+        loaded.align = 1
+        below = ir.Constant(vector, [ir.Constant(byte, 32)] * 64)
+        found = builder.icmp_unsigned("<", loaded, below)
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), 64), [ir.Constant(ir.IntType(32), 0)] * 64)
+        for wanted in arguments[2:]:
+            one_lane = builder.insert_element(ir.Constant(vector, ir.Undefined), wanted, ir.Constant(ir.IntType(32), 0))
+            splat = builder.shuffle_vector(one_lane, ir.Constant(vector, ir.Undefined), zeros)
+            found = builder.or_(found, builder.icmp_unsigned("==", loaded, splat))
+        return builder.bitcast(found, ir.IntType(64))
+
+    return types.uint64(array, types.int64, types.uint8, types.uint8), generate
 
 
 @intrinsic
