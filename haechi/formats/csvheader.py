@@ -75,10 +75,10 @@ def plan(line: str) -> Plan:
     return Plan(delimiter=delimiter, names=names, values=tuple(values), roles=tuple(roles.items()))
 
 
-def is_header(line: str) -> bool:
-    """Whether a line names columns that can be read."""
+def columns(line: str) -> tuple[str, ...]:
+    """The columns of a header line that hold indicators; () if it is none."""
     try:
-        plan(line)
+        found = plan(line)
     except BadInput:
-        return False
-    return True
+        return ()
+    return tuple(found.names[place] for place, _ in found.values)

@@ -149,13 +149,20 @@ def _evaluate(comparisons: list[Comparison], reason: str) -> Parsed:
         return Parsed([], reason)
     values: list[tuple[ValueType, str]] = []
     left: list[str] = []
+    bad: BadInput | None = None
     for comparison in comparisons:
         kind, why = _kind(comparison)
         if why:
             left.append(why)
             continue
         for text in _literals(comparison):
-            values.append(quick.value(text, kind))
+            try:
+                values.append(quick.value(text, kind))
+            except BadInput as error:
+                bad = bad or error
+                left.append(f"{text!r} is left out: {error.reason}")
+    if bad is not None and not values:
+        raise bad
     return Parsed(list(dict.fromkeys(values)), "; ".join(dict.fromkeys(left)))
 
 
