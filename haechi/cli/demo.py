@@ -45,7 +45,7 @@ def command(
         def tell(stage: str, line: Line | None) -> None:
             if isinstance(line, Progress):
                 read[line.country] = line.events
-            step(sum(read.values()), text(f"demo.stage_{stage}"))
+            step(sum(read.values()), text(tables.STAGES[stage]))
 
         outcome = story.play(settings, tell)
     if as_json:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from haechi.demo.draw import Draw, Log, columns, shares, sizes
-from haechi.demo.layouts import logs
+from haechi.demo.layouts.every import logs
 from haechi.demo.matrix import Bytes, Ints, Tables, render, squeeze, width
 from haechi.demo.plan import Planned, extend
 from haechi.demo.shape import DAY, minute_weights, split, times

@@ -1,7 +1,7 @@
 """Every kind of value has a record that carries it, and the record has the slot."""
 
 from haechi.demo.carriers import CARRIERS, SLOT_TABLES
-from haechi.demo.layouts import logs
+from haechi.demo.layouts.every import logs
 from haechi.demo.matrix import slots
 from haechi.demo.plan import load_plan
 from haechi.demo.world import SIDES

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 
 from haechi.demo.draw import DRAWS, Draw, columns, shares, sizes
-from haechi.demo.layouts import logs
+from haechi.demo.layouts.every import logs
 from haechi.demo.matrix import slots
 from haechi.demo.world import SIDES, TAIWAN, pools
 
