@@ -93,7 +93,7 @@ def _command(path: str, command: Any, level: int) -> Iterator[str]:
     if arguments or options:
         yield "| | |"
         yield "| --- | --- |"
-        yield from (f"| `{_argument(p)}` | {_cell(p.help or '')} |" for p in arguments)
+        yield from (f"| `{_cell(_argument(p))}` | {_cell(p.help or '')} |" for p in arguments)
         yield from (f"| {_option(p)} | {_cell(p.help or '')}{_default(p)} |" for p in options)
         yield ""
     for child, sub_command in children.items():
@@ -115,6 +115,8 @@ def _option(parameter: Any) -> str:
 
 
 def _default(parameter: Any) -> str:
+    if parameter.required:
+        return " Required."
     default = parameter.default
     if default in (None, False, "", (), []) or callable(default):
         return ""
