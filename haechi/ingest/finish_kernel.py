@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from haechi.ingest.address_kernel import parse_ipv4, parse_ipv6, write_ipv4, write_ipv6
-from haechi.ingest.refusal import ARENA_FULL, BAD_ADDRESS, BAD_PORT, NO_TIME, OK
-from haechi.ingest.text_kernel import clear_valid, has_room, is_valid, set_text, set_valid, text_length
+from haechi.ingest.refusal import ARENA_FULL, BAD_ADDRESS, BAD_PORT, IMPOSSIBLE_DAY, NO_TIME, OK
+from haechi.ingest.text_kernel import clear_valid, has_room, is_valid, set_text, set_valid, text_length, write_view
 from haechi.ingest.time_kernel import TimeRule, parse_time
-from haechi.model.block import ARENA, ROWS, SLOW, TEXT, Arrays, N, T
+from haechi.model.block import ARENA, ITEMS, ROWS, SLOW, TEXT, Arrays, L, N, T
 from haechi.model.jit import Num, inlined, kernel, load64, part
 
 U = np.uint64
@@ -32,6 +32,7 @@ _TYPE, _PROTO, _ACTION = T["source_type"], T["proto"], T["action"]
 _FIRST_DIGEST, _LAST_DIGEST, _CERT = T["ja3"], T["sha512"], T["cert"]
 _TS, _TS_OFFSET, _SRC_PORT, _DST_PORT, _SEVERITY = N["ts"], N["ts_offset"], N["src_port"], N["dst_port"], N["severity"]
 _NTEXT = len(TEXT)
+_ANSWERS = L["answers"]
 
 # Bytes that stand in a normal name; and those that a URL's path and query keep as they are (WHATWG URL, 1.3).
 _NAME_KIND = np.full(256, 2, np.uint8)  # 0: normal, 1: a capital letter, 2: neither
@@ -311,6 +312,8 @@ def _values(c: Cells, num: Num, addr: Num, family: Num, rule: TimeRule, row: Num
     code, value, minutes, _inferred = parse_time(c.buf, begin, begin + text_length(c.text, _TIME, row), rule)
     if code != OK:
         return code, _TIME
+    if value < rule.oldest or value > rule.latest:
+        return IMPOSSIBLE_DAY, _TIME
     num[_TS, row] = value
     num[_TS_OFFSET, row] = minutes
     set_valid(c.valid, _NTEXT + _TS, row)
@@ -383,3 +386,32 @@ def finish_rows(a: Arrays, m: Meaning, rule: TimeRule, p: PartyTable, first_row:
             else:
                 clear_valid(valid, _NTEXT + _SEVERITY, row)
     return refused
+
+
+@kernel
+def finish_items(a: Arrays, which: Num, first: Num) -> None:
+    """Normal forms of the list elements from `first` on: addresses are read, names and mail addresses made lower case."""
+    buf, state, item, item_start, item_addr = a.buf, a.state, a.item, a.item_start, a.item_addr
+    for k in range(first, state[ITEMS + which]):
+        begin, n = np.int64(item_start[which, k]), np.int64(item[which, k, 0] & U(0xFFFFFFFF))
+        if which == _ANSWERS:
+            item_addr[k, 0] = U(0)
+            four, value = parse_ipv4(buf, begin, begin + n)
+            if four:
+                item_addr[k, 0], item_addr[k, 1], item_addr[k, 2] = U(4), U(0), value
+                continue
+            ok, high, low = parse_ipv6(buf, begin, begin + n)
+            if ok:
+                item_addr[k, 0], item_addr[k, 1], item_addr[k, 2] = U(6), high, low
+                continue
+            if n > 1 and buf[begin + n - 1] == 46:
+                n -= 1
+                write_view(item, which, k, buf, begin, n)
+        if _has_capital(buf, begin, n) and has_room(buf, state, n):
+            o = state[ARENA]
+            for i in range(n):
+                byte = buf[begin + i]
+                buf[o + i] = byte + 32 if 65 <= byte <= 90 else byte
+            state[ARENA] = o + n
+            item_start[which, k] = o
+            write_view(item, which, k, buf, o, n)

@@ -23,6 +23,8 @@ class TimeRule(NamedTuple):
     local_from: npt.NDArray[np.int64]  # local microseconds from which `minutes` holds; empty: no zone known
     minutes: npt.NDArray[np.int64]  # offset from UTC, minutes east
     newest: np.int64  # microseconds UTC: a text without year is the latest such date not after this
+    oldest: np.int64  # microseconds UTC: what lies before this, or after `latest`, is impossible
+    latest: np.int64
 
 
 @inlined

@@ -57,6 +57,7 @@ class Arrays(NamedTuple):
     item: npt.NDArray[np.uint64]  # [LIST, items, 2] views of list elements, in row order
     item_start: npt.NDArray[np.int32]  # [LIST, items]
     item_row: npt.NDArray[np.int32]  # [LIST, items]
+    item_addr: npt.NDArray[np.uint64]  # [items, 3] of `answers`: family (0, 4, 6), high, low
     item_key: npt.NDArray[np.int16]  # [items] key number of an `extra` element
     addr: npt.NDArray[np.uint64]  # [2, cap, 2] source and destination as (high, low); IPv4 in low
     family: npt.NDArray[np.uint8]  # [2, cap] 0 none, 4, 6
@@ -91,6 +92,7 @@ class Block:
             item=np.empty((len(LIST), items, 2), U64),
             item_start=np.empty((len(LIST), items), I32),
             item_row=np.empty((len(LIST), items), I32),
+            item_addr=np.empty((items, 3), U64),
             item_key=np.empty(items, I16),
             addr=np.empty((2, rows, 2), U64),
             family=np.zeros((2, rows), U8),
@@ -128,6 +130,22 @@ class Block:
         begin = int(self.a.start[slot, row])
         return bytes(self.a.buf[begin : begin + int(self.a.text[slot, row, 0] & U64(0xFFFFFFFF))]).decode()
 
+    def put_text(self, slot: int, row: int, text: str) -> bool:
+        """Rewrite one cell, for slow paths; False when the arena is full."""
+        a, encoded = self.a, text.encode()
+        begin, n = int(a.state[ARENA]), len(encoded)
+        if begin + n + 64 > len(a.buf):
+            return False
+        a.buf[begin : begin + n] = np.frombuffer(encoded, U8)
+        a.state[ARENA] = begin + n
+        a.start[slot, row] = begin
+        inlined = n <= 12
+        body = encoded.ljust(12, b"\0") if inlined else encoded[:4] + bytes(4) + begin.to_bytes(4, "little")
+        a.text[slot, row, 0] = n | int.from_bytes(body[:4], "little") << 32
+        a.text[slot, row, 1] = int.from_bytes(body[4:12], "little")
+        a.valid[slot, row >> 3] |= U8(1 << (row & 7))
+        return True
+
     def columns(self, rows: int) -> dict[str, pa.Array]:
         """The first `rows` rows as Arrow arrays over this block's memory; columns that are null throughout are left out.
 
@@ -142,7 +160,8 @@ class Block:
         for name, slot in N.items():
             if a.valid[len(TEXT) + slot].any():
                 buffers = [pa.py_buffer(a.valid[len(TEXT) + slot]), pa.py_buffer(a.num[slot])]
-                found[name] = pa.Array.from_buffers(pa.int64(), rows, buffers)
+                kind = pa.timestamp("us", tz="UTC") if name == "ts" else pa.int64()
+                found[name] = pa.Array.from_buffers(kind, rows, buffers)
         for name, slot in L.items():
             if count := int(a.state[ITEMS + slot]):
                 found[name] = self._list(name, slot, count, rows)

@@ -152,6 +152,7 @@ def _build(path: Path, config: Config, clock: Clock) -> None:
 
 def _fill(folder: Path, config: Config, clock: Clock) -> None:
     from haechi.store.audit import AuditLog
+    from haechi.store.lake import Lake
 
     for name in FOLDERS:
         (folder / name).mkdir(mode=0o700)
@@ -161,6 +162,7 @@ def _fill(folder: Path, config: Config, clock: Clock) -> None:
     details = {"party": config.party, "country": config.country, "sector": config.sector, "version": config.version}
     log.append("node.init", subject=f"node--{config.node}", details=details)
     log.checkpoint()
+    Lake.create(folder / "lake")
 
 
 def _register(folder: Path, config: Config) -> None:

@@ -1,0 +1,196 @@
+"""Cuts one input into pieces for the workers: whole lines, with their place in the stream. Bounded memory.
+
+A line longer than a piece is refused as a whole and passed over; its first bytes are kept.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from haechi.ingest.document_kernel import flatten
+from haechi.ingest.refusal import CUT_OFF, TOO_LONG
+from haechi.ingest.source import Source
+from haechi.model.block import PADDING, Block
+
+TAIL = 4096  # bytes before a committed offset by which an input is known again
+KEPT_OF_LONG = 65536  # bytes kept of a line that is longer than a piece
+LIVE_SECONDS = 60  # a file written to this recently may still be in the middle of its last line
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that the feed itself refused: its place in the stream, its length and its first bytes."""
+
+    offset: int
+    length: int
+    code: int
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Piece:
+    """Bytes of one input, in a block's buffer: buf[:length] ends with a newline and stands at `base` in the stream."""
+
+    base: int
+    length: int
+    end: int  # of the stream that counts as read once this piece is done
+    first_line: int | None
+    header: bytes
+    refused: tuple[Refused, ...] = ()
+    last: bool = False
+    tail: bytes = b""  # the up to 4 KiB before `end`, as they stand in the stream
+
+
+class Feed:
+    """One input's pieces, in order. Not thread-safe: the caller holds a lock around `next`."""
+
+    def __init__(self, source: Source, *, document: bool, multiline: bool, header_mark: bytes, now: int) -> None:
+        self.source, self._document, self._mark, self._multiline = source, document, header_mark, multiline
+        self._tail = b""
+        self._carry = b""
+        self._raw = self._before = b""
+        self._line: int | None = 1
+        self._header = b""
+        self._state = np.zeros(3, np.int64)
+        self._done = False
+        self.left = 0  # bytes at the end of a live file that are no whole line yet
+        self._live = (
+            source.path is not None and not source.compression and now - source.mtime < LIVE_SECONDS * 1_000_000
+        )
+        self._bom = source.position == 0
+
+    def resume_at(self, offset: int) -> bool:
+        """Go on from an offset; False if the stream is shorter. Lines are no longer counted, headers are read again."""
+        self._line = None if offset else 1
+        if offset and self._mark:
+            self._note_header(self.source.head[:offset])
+        self._bom = offset == 0
+        return self.source.skip_to(offset)
+
+    def next(self, block: Block) -> Piece | None:
+        """Fill the block's buffer with the next piece; None at the end."""
+        if self._done:
+            return None
+        buf, size = block.a.buf, block.chunk
+        base = self.source.position - len(self._carry)
+        have = len(self._carry)
+        buf[:have] = np.frombuffer(self._carry, np.uint8)
+        self._carry = b""
+        have = self._fill(buf, have, size - 1)
+        if self._bom and have:
+            if bytes(buf[:3]) == b"\xef\xbb\xbf":
+                buf[:3] = 32
+            self._bom = False
+        raw = (
+            bytes(buf[:have]) if self._document or self._multiline else b""
+        )  # what `flatten` rewrites, or is given back
+        refused: list[Refused] = []
+        ended = have < size - 1
+        if self._document:
+            cut = int(flatten(buf, 0, have, self._state))
+        else:
+            cut = _last_newline(buf, have)
+        if ended:
+            cut = self._finish(buf, cut, have, base, refused)
+        elif cut == 0:
+            refused.append(self._pass_over(buf, have, base))
+            have = cut = 0
+        if not ended and have:
+            self._carry = raw[cut:have] if raw else bytes(buf[cut:have])
+        if self._document and self._carry:
+            # It is read again from its beginning next time.
+            self._state[:] = 0
+        length = cut
+        if length and buf[length - 1] != 10:
+            buf[length] = 10
+            length += 1
+        buf[length : length + PADDING] = 0
+        if not length and not refused:
+            return None
+        end = self.source.position - len(self._carry) - self.left
+        piece = Piece(base, length, end, self._line, self._header, tuple(refused), ended)
+        if have:
+            read = end - base
+            self._before = self._tail
+            self._tail = (self._tail + (raw[:read] if raw else bytes(buf[max(0, read - TAIL) : read])))[-TAIL:]
+        self._raw = raw
+        piece.tail = self._tail
+        if self._line is not None:
+            self._line += int(np.count_nonzero(buf[:cut] == 10)) + sum(r.code == TOO_LONG for r in refused)
+        if self._mark:
+            self._note_header(bytes(buf[:cut]) if self._mark in bytes(buf[:cut]) else b"")
+        return piece
+
+    def give_back(self, piece: Piece, unread: int) -> None:
+        """The last `unread` bytes of the piece are the beginning of a record that the next piece ends (multiline only)."""
+        whole = piece.end - piece.base
+        unread = min(unread, whole)
+        self._carry = self._raw[whole - unread : whole] + self._carry
+        piece.end -= unread
+        self._tail = piece.tail = (self._before + self._raw[: whole - unread])[-TAIL:]
+        if self._line is not None:
+            self._line -= self._raw[whole - unread : whole].count(b"\n")
+
+    def _fill(self, buf: np.ndarray, have: int, size: int) -> int:  # type: ignore[type-arg]
+        while have < size:
+            more = self.source.read(size - have)
+            if not more:
+                self._done = True
+                break
+            buf[have : have + len(more)] = np.frombuffer(more, np.uint8)
+            have += len(more)
+        return have
+
+    def _finish(self, buf: np.ndarray, cut: int, have: int, base: int, refused: list[Refused]) -> int:  # type: ignore[type-arg]
+        """The end of the input: a last line without newline is read, left for later, or refused as cut off."""
+        rest = bytes(buf[cut:have])
+        if not rest.strip(b" \t\r\n\0"):
+            return cut if self._document else have
+        if self.source.cut_off or self._document:
+            refused.append(Refused(base + cut, len(rest), CUT_OFF, rest[:KEPT_OF_LONG]))
+            return cut
+        if self._live:
+            self.left = len(rest)
+            return cut
+        return have
+
+    def _pass_over(self, buf: np.ndarray, have: int, base: int) -> Refused:  # type: ignore[type-arg]
+        """Skip a line that doesn't fit a piece; the bytes behind its end are the next piece's."""
+        raw, length = bytes(buf[:KEPT_OF_LONG]), have
+        self._tail = bytes(buf[max(0, have - TAIL) : have])
+        self._state[:] = 0
+        while more := self.source.read(1 << 20):
+            end = more.find(b"\n")
+            if end >= 0:
+                length += end
+                self._carry = more[end + 1 :]
+                self._tail = (self._tail + more[: end + 1])[-TAIL:]
+                break
+            length += len(more)
+            self._tail = (self._tail + more)[-TAIL:]
+        else:
+            self._done = True
+        carried, self._carry = self._carry, b""
+        self.source._ahead = carried + self.source._ahead
+        self.source.position -= len(carried)
+        return Refused(base, length, TOO_LONG, raw)
+
+    def _note_header(self, text: bytes) -> None:
+        """Keep the header lines met so far: a later piece is read with the columns they name."""
+        lines = [line for line in text.split(b"\n") if line.startswith(b"#")] if text else []
+        if lines:
+            self._header = (self._header + b"\n".join(lines) + b"\n")[-(1 << 20) :]
+
+
+def _last_newline(buf: np.ndarray, have: int) -> int:  # type: ignore[type-arg]
+    """The end of the last whole line in buf[:have]."""
+    step = 4096
+    at = have
+    while at > 0:
+        begin = max(0, at - step)
+        found = np.flatnonzero(buf[begin:at] == 10)
+        if len(found):
+            return begin + int(found[-1]) + 1
+        at = begin
+        step *= 4
+    return 0

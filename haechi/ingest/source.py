@@ -1,0 +1,210 @@
+"""The bytes of one log: plain, gzip or zstd told by content, read into a caller's buffer; never mapped.
+
+A mapped file that is truncated while it is read kills the process (SIGBUS), and logs are rotated; so bytes are read.
+"""
+
+import os
+import sys
+import zlib
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import pyarrow as pa
+
+from haechi.model.errors import BadInput, NodeCannot
+from haechi.model.location import Location
+
+HEAD_LENGTH = 4096
+_STEP = 1 << 20
+
+
+class Stream(Protocol):
+    """Decompressed bytes, in order. `read` gives b"" at the end; `cut_off` says if a compressed stream ended early."""
+
+    compression: str
+    cut_off: bool
+
+    def read(self, n: int) -> bytes: ...
+
+
+class Plain:
+    """Bytes as they are."""
+
+    compression = ""
+    cut_off = False
+
+    def __init__(self, file: BinaryIO, begun: bytes) -> None:
+        self._file, self._begun = file, begun
+
+    def read(self, n: int) -> bytes:
+        """At most n bytes."""
+        if self._begun:
+            begun, self._begun = self._begun[:n], self._begun[n:]
+            return begun
+        return self._file.read(n) or b""
+
+
+class Gzip:
+    """A gzip stream of one or more members (RFC 1952); what follows a damage is not read, what stood before is."""
+
+    compression = "gzip"
+
+    def __init__(self, file: BinaryIO, begun: bytes) -> None:
+        self._file, self._input = file, begun
+        self._member = zlib.decompressobj(wbits=31)
+        self._started = False
+        self.cut_off = False
+
+    def read(self, n: int) -> bytes:
+        """At most n bytes; the output of one call is bounded whatever the input claims."""
+        while not self.cut_off:
+            if not self._input:
+                self._input = self._file.read(_STEP)
+                if not self._input:
+                    self.cut_off = self._started
+                    return b""
+            try:
+                out = self._member.decompress(self._input, n)
+            except zlib.error:
+                self.cut_off = True
+                return b""
+            self._started = True
+            self._input = self._member.unconsumed_tail
+            if self._member.eof:
+                self._input = self._member.unused_data.lstrip(b"\0")
+                self._member, self._started = zlib.decompressobj(wbits=31), False
+            if out:
+                return out
+        return b""
+
+
+class Zstd:
+    """A Zstandard stream (RFC 8878)."""
+
+    compression = "zstd"
+
+    def __init__(self, file: BinaryIO, begun: bytes) -> None:
+        self._stream = pa.CompressedInputStream(pa.PythonFile(_Joined(file, begun), mode="r"), "zstd")
+        self.cut_off = False
+
+    def read(self, n: int) -> bytes:
+        """At most n bytes."""
+        try:
+            data: bytes = self._stream.read(n)
+        except OSError:
+            self.cut_off = True
+            return b""
+        return data
+
+
+class _Joined:
+    """Bytes already read, then the rest of the file."""
+
+    def __init__(self, file: BinaryIO, begun: bytes) -> None:
+        self._file, self._begun = file, begun
+        self.closed = False
+
+    def read(self, n: int = -1) -> bytes:
+        if self._begun:
+            begun, self._begun = self._begun[:n], self._begun[n:]
+            return begun
+        return self._file.read(n) or b""
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.closed = True
+
+    def flush(self) -> None: ...
+
+
+class Source:
+    """An opened log. `head` holds up to 64 KiB of decompressed bytes for telling the format; reading starts at 0."""
+
+    def __init__(self, path: Path | None, head_bytes: int = 65536) -> None:
+        """Open a file, or standard input for None. Raises BadInput or NodeCannot with the path and what to do."""
+        self.path = path
+        self.name = "-" if path is None else str(path)
+        self._file = _open(path)
+        status = os.fstat(self._file.fileno())
+        self.mtime = int(status.st_mtime * 1_000_000)
+        self.size: int | None = status.st_size if path is not None and status.st_size else None
+        begun = self._file.read(65536) or b""
+        self._seekable = path is not None
+        kind: type[Plain | Gzip | Zstd] = Plain
+        if begun[:2] == b"\x1f\x8b":
+            kind = Gzip
+        elif begun[:4] == b"\x28\xb5\x2f\xfd":
+            kind = Zstd
+        self._stream: Stream = kind(self._file, begun)
+        self.compression = self._stream.compression
+        self.head = b""
+        while len(self.head) < head_bytes and (more := self._stream.read(head_bytes - len(self.head))):
+            self.head += more
+        self._ahead = self.head
+        self.position = 0
+
+    @property
+    def cut_off(self) -> bool:
+        """True if the compressed stream ended before its end: what was read until there is good."""
+        return self._stream.cut_off
+
+    def digest_of_first(self, n: int) -> bytes:
+        """SHA-256 of the first n bytes (n <= 4096); of fewer if there are no more."""
+        return sha256(self.head[:n]).digest()
+
+    def read(self, n: int) -> bytes:
+        """The next at most n decompressed bytes, b"" at the end."""
+        if self._ahead:
+            out, self._ahead = self._ahead[:n], self._ahead[n:]
+        else:
+            out = self._stream.read(n)
+        self.position += len(out)
+        return out
+
+    def skip_to(self, offset: int) -> bool:
+        """Go to an offset of the decompressed stream; False if the stream is shorter."""
+        if not self.compression and self._seekable:
+            if offset > os.fstat(self._file.fileno()).st_size:
+                return False
+            self._file.seek(offset)
+            self._stream, self._ahead, self.position = Plain(self._file, b""), b"", offset
+            return True
+        while self.position < offset:
+            if not self.read(min(_STEP, offset - self.position)):
+                return False
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        if self.path is not None:
+            self._file.close()
+
+
+def _open(path: Path | None) -> BinaryIO:
+    if path is None:
+        return sys.stdin.buffer
+    where = Location(path=str(path))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise BadInput("no such file", location=where, advice="Check the name, or quote a glob") from None
+    except PermissionError:
+        raise NodeCannot(
+            f"{path}: no permission to read it", advice="Run as a user who may, or change its rights"
+        ) from None
+    except OSError as error:
+        raise NodeCannot(f"{path}: {error.strerror}") from None
+    file = os.fdopen(descriptor, "rb", buffering=0)
+    if not os.path.isfile(path) and not os.path.realpath(path).startswith(("/dev/fd/", "/proc/")):
+        file.close()
+        raise BadInput("not a regular file", location=where, advice="Name a file, a folder, or - for standard input")
+    return file

@@ -1,0 +1,121 @@
+"""One batch: what the workers made of its pieces, and its one commit."""
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from haechi.ingest.feed import Piece
+from haechi.ingest.quarantine import RefusedRecord
+from haechi.ingest.rules import DAY
+from haechi.model.event import LAKE_SCHEMA, QUARANTINE, SIGHTING
+from haechi.node.inputs import OpenInput
+from haechi.node.worker import Done
+from haechi.store.lake import Lake, Staged
+
+HELD_BYTES = 8 << 20  # of refused records in memory; more go to a file of the batch at once
+
+
+class Batch:
+    """Collects pieces; `commit` makes them part of the lake together, `abandon` removes what was written of them."""
+
+    def __init__(self, lake: Lake, now: int) -> None:
+        self._lake, self._now = lake, now
+        self._lock = threading.Lock()
+        self._files: list[Staged] = []
+        self._sightings: list[pa.Table] = []
+        self._refused: list[tuple[OpenInput, RefusedRecord]] = []
+        self._held = 0
+        self._counts: dict[OpenInput, list[int]] = {}
+        self.bytes = 0
+        self.slow = 0
+        self.ends: dict[OpenInput, tuple[int, bytes]] = {}
+
+    def take(self, opened: OpenInput, piece: Piece) -> None:
+        """A piece belongs to this batch; pieces are taken in the order of the stream."""
+        self.bytes += piece.length
+        self.ends[opened] = (piece.end, piece.tail)
+
+    def add(self, opened: OpenInput, piece: Piece, done: Done) -> None:
+        """A piece is worked through."""
+        with self._lock:
+            if done.unread:
+                self.ends[opened] = (piece.end, piece.tail)
+            self._files += done.files
+            self._sightings += done.sightings
+            self._refused += [(opened, record) for record in done.refused]
+            self._held += sum(len(record.raw) for record in done.refused)
+            self.slow += done.slow
+            counts = self._counts.setdefault(opened, [0, 0, 0, 0])
+            counts[0] += done.events
+            counts[1] += sum(table.num_rows for table in done.sightings)
+            counts[2] += len(done.refused)
+            counts[3] += done.blank
+            if self._held > HELD_BYTES:
+                self._stage_refused()
+
+    def commit(self) -> None:
+        """Write what is still in memory, flush it, and commit all with the inputs' offsets."""
+        with self._lock:
+            self._stage_refused()
+            self._stage_sightings()
+            self._lake.commit(self._files, {opened.row.uuid: end for opened, (end, _) in self.ends.items()})
+            for opened, (end, _) in self.ends.items():
+                opened.end = end
+            for opened, (events, sightings, refused, blank) in self._counts.items():
+                opened.events += events
+                opened.sightings += sightings
+                opened.quarantined += refused
+                opened.blank += blank
+
+    def abandon(self) -> None:
+        """Remove the files of a batch that will not be committed; what can't be removed is an orphan for vacuum."""
+        for file in self._files:
+            (self._lake.path / file.path).unlink(missing_ok=True)
+
+    def _stage_sightings(self) -> None:
+        if not self._sightings:
+            return
+        table = pa.concat_tables(self._sightings).sort_by("ts")
+        ts = table["ts"].cast(pa.int64()).to_numpy()
+        days = ts // DAY
+        for day in np.unique(days).tolist():
+            rows = table.filter(pa.array(days == day))
+            those = ts[days == day]
+            self._stage(SIGHTING, day, rows, int(those[0]), int(those[-1]))
+        self._sightings = []
+
+    def _stage_refused(self) -> None:
+        if not self._refused:
+            return
+        self._refused.sort(key=lambda pair: (pair[0].row.id, pair[1].offset))
+        moment = pa.scalar(self._now, pa.timestamp("us", tz="UTC"))
+        table = refused_table(self._refused)
+        table = table.append_column("ts", pa.repeat(moment, table.num_rows))
+        table = table.append_column("ingested_at", pa.repeat(moment, table.num_rows))
+        self._stage(QUARANTINE, self._now // DAY, table, self._now, self._now)
+        self._refused, self._held = [], 0
+
+    def _stage(self, kind: str, day: int, table: pa.Table, first: int, last: int) -> None:
+        file = self._lake.stage(kind, day)
+        pq.write_table(table, file, compression="zstd")
+        self._files.append(self._lake.staged(file, kind, day, table.num_rows, first, last))
+
+
+def refused_table(refused: Sequence[tuple[OpenInput, RefusedRecord]]) -> pa.Table:
+    """Refused records as rows of the quarantine."""
+    columns = {
+        "input_id": [opened.row.id for opened, _ in refused],
+        "sensor_id": [opened.row.sensor_id for opened, _ in refused],
+        "reader": [opened.reader.name for opened, _ in refused],
+        "line": [record.line for _, record in refused],
+        "raw_offset": [record.offset for _, record in refused],
+        "raw_length": [min(record.length, 2**31 - 1) for _, record in refused],
+        "reason": [record.reason for _, record in refused],
+        "field": [record.field or None for _, record in refused],
+        "value": [record.value or None for _, record in refused],
+        "raw": [record.raw for _, record in refused],
+    }
+    return pa.table({name: pa.array(values, LAKE_SCHEMA.field(name).type) for name, values in columns.items()})

@@ -1,0 +1,185 @@
+"""The one Delta table, and a batch's one commit: exactly once, durable before it is acknowledged.
+
+deltalake records application transactions but doesn't refuse a repeated one, and never calls fsync (STACK.md, 5); so the
+check, the lock that a commit holds and the order of fsyncs are here.
+"""
+
+import json
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction
+
+from haechi.model.errors import Conflict, NodeCannot
+from haechi.model.event import EVENT, LAKE_SCHEMA, QUARANTINE, SCHEMA_VERSION, SIGHTING
+from haechi.store.files import fsync_path, locked
+from haechi.store.lake.repair import FILES_KEY, move_aside, torn_entry
+
+_PARTITIONS = ["kind", "day"]
+_VERSION_KEY = "haechi.schemaVersion"
+EPOCH = date(1970, 1, 1)
+
+
+class Staged(msgspec.Struct, frozen=True):
+    """A Parquet file that stands on disk, fsynced, and isn't part of the table yet. Times in microseconds UTC."""
+
+    path: str  # relative to the table
+    kind: str
+    day: int  # days since 1970-01-01
+    rows: int
+    first: int | None = None
+    last: int | None = None
+
+
+class Lake:
+    """A lake in a folder. Reading takes no lock; a commit holds one for milliseconds."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.moved_aside: Path | None = None
+        with locked(path / "_lock"):
+            if (torn := torn_entry(path / "_delta_log")) is not None:
+                self.moved_aside = move_aside(torn)
+        try:
+            self._table = DeltaTable(str(path))
+        except TableNotFoundError:
+            raise NodeCannot(f"{path} holds no lake", advice="Make a node with: haechi init") from None
+        version = self._table.metadata().configuration.get(_VERSION_KEY, "1")
+        if int(version) > SCHEMA_VERSION:
+            raise NodeCannot(
+                f"the lake has schema version {version}, this program knows {SCHEMA_VERSION}",
+                advice="A newer Haechi wrote it: upgrade this one",
+            )
+
+    @classmethod
+    def create(cls, path: Path) -> "Lake":
+        """Make an empty lake in a new or empty folder (mode 0700)."""
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        DeltaTable.create(
+            str(path),
+            LAKE_SCHEMA,
+            partition_by=_PARTITIONS,
+            # Statistics of a text column would keep a deleted value alive in the log as its minimum or maximum.
+            configuration={_VERSION_KEY: str(SCHEMA_VERSION), "delta.dataSkippingStatsColumns": "ts"},
+            raise_if_key_not_exists=False,
+        )
+        for folder in (path / "_delta_log", path):
+            fsync_path(folder)
+        fsync_path(path / "_delta_log" / f"{0:020d}.json")
+        return cls(path)
+
+    def stage(self, kind: str, day: int) -> Path:
+        """A new file's absolute path within the table; the caller writes it, then calls `staged`."""
+        folder = self.path / f"kind={kind}" / f"day={EPOCH + timedelta(days=day)}"
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fsync_path(folder.parent)
+            fsync_path(self.path)
+        return folder / f"part-{uuid.uuid4()}.parquet"
+
+    def staged(
+        self, file: Path, kind: str, day: int, rows: int, first: int | None = None, last: int | None = None
+    ) -> Staged:
+        """Flush a written file and its folder entry: from here on only the commit is missing."""
+        fsync_path(file)
+        fsync_path(file.parent)
+        return Staged(str(file.relative_to(self.path)), kind, day, rows, first, last)
+
+    def committed(self, application: str) -> int | None:
+        """The version that was last committed for an application, None if none was."""
+        self._table.update_incremental()
+        version: int | None = self._table.transaction_version(application)
+        return version
+
+    def commit(self, files: Sequence[Staged], versions: Mapping[str, int]) -> bool:
+        """Commit the files with each application's new version; False if they were committed before.
+
+        Raises Conflict if only some of the applications had been: then the batch was cut differently and nothing is
+        written.
+        """
+        with locked(self.path / "_lock"):
+            self._table.update_incremental()
+            done = [(self._table.transaction_version(app) or -1) >= version for app, version in versions.items()]
+            if all(done):
+                return False
+            if any(done):
+                raise Conflict(
+                    "part of this batch is in the lake already", advice="Run the ingest again: it goes on from there"
+                )
+            properties = CommitProperties(
+                custom_metadata={FILES_KEY: str(len(files))},
+                app_transactions=[Transaction(app, version) for app, version in versions.items()],
+            )
+            try:
+                self._table.create_write_transaction(
+                    [self._action(file) for file in files],
+                    mode="append",
+                    schema=self._table.schema(),
+                    partition_by=_PARTITIONS,
+                    commit_properties=properties,
+                )
+            except CommitFailedError as error:
+                raise Conflict(f"another writer was first: {error}", advice="Run the ingest again") from None
+            self._table.update_incremental()
+            log = self.path / "_delta_log"
+            fsync_path(log / f"{self._table.version():020d}.json")
+            fsync_path(log)
+        return True
+
+    def files(self, kind: str, days: Sequence[int] | None = None) -> list[str]:
+        """Paths of the committed files of a kind, of all days or of those given (days since 1970-01-01)."""
+        self._table.update_incremental()
+        wanted = None if days is None else {str(EPOCH + timedelta(days=day)) for day in days}
+        found = self._table.file_uris([("kind", "=", kind)])
+        return [f for f in found if wanted is None or f.rsplit("/day=", 1)[1].split("/", 1)[0] in wanted]
+
+    def query(
+        self, sql: str, parameters: Mapping[str, Any] | None = None, *, days: Sequence[int] | None = None
+    ) -> pa.Table:
+        """Run SQL over the views `event`, `sighting` and `quarantine`, each with the lake's whole schema."""
+        with self.connect(days) as connection:
+            return connection.sql(sql, params=parameters or None).to_arrow_table()
+
+    def connect(self, days: Sequence[int] | None = None) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection with the three views; file access beyond them is closed to the SQL."""
+        connection = duckdb.connect(config={"threads": 2})
+        connection.execute("set TimeZone='UTC'; set enable_progress_bar=false")
+        connection.register("nothing", LAKE_SCHEMA.empty_table())
+        for kind in (EVENT, SIGHTING, QUARANTINE):
+            files = self.files(kind, days)
+            source = "select * from nothing"
+            if files:
+                names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
+                source += (
+                    f" union all by name select * from read_parquet([{names}], union_by_name=true, hive_partitioning=true,"
+                    " hive_types={'kind': VARCHAR, 'day': DATE})"
+                )
+            connection.execute(f"create view {kind} as {source}")
+        return connection
+
+    def _action(self, file: Staged) -> AddAction:
+        path = self.path / file.path
+        statistics: dict[str, Any] = {"numRecords": file.rows}
+        if file.first is not None and file.last is not None:
+            statistics |= {
+                "minValues": {"ts": _iso(file.first)},
+                "maxValues": {"ts": _iso(file.last + 999)},  # the log keeps milliseconds: round up
+                "nullCount": {"ts": 0},
+            }
+        values = {"kind": file.kind, "day": str(EPOCH + timedelta(days=file.day))}
+        status = os.stat(path)
+        return AddAction(file.path, status.st_size, values, int(status.st_mtime * 1000), True, json.dumps(statistics))
+
+
+def _iso(microseconds: int) -> str:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
