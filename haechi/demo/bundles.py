@@ -114,7 +114,7 @@ def misp(
         "published": True,
         "analysis": "2",
         "threat_level_id": "1",
-        "distribution": "0",
+        "distribution": "1",
         "Orgc": {"name": "Synthetic CERT", "uuid": _uuid(rng)},
         "Tag": tags,
         "Attribute": attributes,
