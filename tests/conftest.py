@@ -47,7 +47,13 @@ def postgresql() -> Iterator[str]:
     except Exception as error:  # noqa: BLE001 (whatever it is, it is the reason)
         shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(f"PostgreSQL can't start here: {error}")
-    yield str(server.get_uri())
+    url = str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as conn:  # what these tests ask doesn't need the disk
+        conn.execute(text("ALTER SYSTEM SET fsync = off"))
+        conn.execute(text("SELECT pg_reload_conf()"))
+    admin.dispose()
+    yield url
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -56,7 +62,7 @@ def postgresql() -> Iterator[str]:
 def postgresql_url(postgresql: str) -> Iterator[str]:
     """The URL of an empty database of its own."""
     name = f"haechi_{uuid4().hex}"
-    server = create_engine(postgresql.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    server = create_engine(postgresql, isolation_level="AUTOCOMMIT")
     with server.connect() as conn:
         conn.execute(text(f"CREATE DATABASE {name}"))
     yield server.url.set(database=name).render_as_string(hide_password=False)

@@ -99,8 +99,7 @@ def _header(cells: list[str], location: Location) -> list[str]:
 
 
 def _columns_wanted() -> str:
-    optional = [column for column in (*LISTS, "contact")]
-    return f"The first line names the columns: {','.join(REQUIRED)} and, where wanted, {','.join(optional)}"
+    return f"The first line names the columns: {','.join(REQUIRED)} and, where wanted, {','.join(LISTS)},contact"
 
 
 def _row(columns: list[str], cells: list[str], location: Location) -> PartyRow:

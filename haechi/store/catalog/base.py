@@ -1,6 +1,6 @@
 """The one `MetaData` of the catalog's tables, with names for every constraint so that migrations can speak of them."""
 
-from sqlalchemy import BigInteger, Integer, MetaData
+from sqlalchemy import BigInteger, Connection, Integer, MetaData, Table, text
 
 METADATA = MetaData(
     naming_convention={
@@ -14,3 +14,12 @@ METADATA = MetaData(
 
 # A 64-bit key. SQLite gives rowids only to a column typed INTEGER (64 bits there too).
 ID = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def lock_to_write(conn: Connection, table: Table) -> None:
+    """Until the transaction ends, let no other one write this table, so that what was looked up stays true.
+
+    Readers go on. On SQLite `engine.begin()` holds the one write lock already.
+    """
+    if conn.dialect.name == "postgresql":
+        conn.execute(text(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE"))

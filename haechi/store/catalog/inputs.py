@@ -20,12 +20,11 @@ from sqlalchemy import (
     Text,
     insert,
     select,
-    text,
     update,
 )
 
 from haechi.model.errors import Conflict, NotFound
-from haechi.store.catalog.base import METADATA
+from haechi.store.catalog.base import METADATA, lock_to_write
 from haechi.store.catalog.sensors import SENSOR
 
 HEAD_LENGTH = 4096  # bytes at the start, and before the committed offset, whose digests tell an input
@@ -70,8 +69,7 @@ def lock(conn: Connection) -> None:
 
     Call it first in the transaction. On SQLite `engine.begin()` holds the write lock already.
     """
-    if conn.dialect.name == "postgresql":
-        conn.execute(text("LOCK TABLE input IN SHARE ROW EXCLUSIVE MODE"))
+    lock_to_write(conn, INPUT)
 
 
 def by_head(conn: Connection, digest_of_first: Callable[[int], bytes]) -> list[InputRow]:

@@ -23,7 +23,9 @@ from sqlalchemy import (
 from haechi.model.errors import Conflict, NotFound
 from haechi.model.party import Party
 from haechi.store.catalog import ownership
-from haechi.store.catalog.base import METADATA
+from haechi.store.catalog.base import METADATA, lock_to_write
+
+_PARAMETERS = 1000  # in one statement: SQLite takes 32,766, PostgreSQL 65,535
 
 PARTY = Table(
     "party",
@@ -81,7 +83,7 @@ def add(
     """A new party with a random UUID, or that of the node which it comes from; everything is brought to normal form.
 
     Raises `BadInput` naming the field, `Conflict` where a party of that name and country exists or another party has
-    the same prefix or domain.
+    the same prefix or domain; nothing is written then.
     """
     party = Party(
         id=0,
@@ -94,7 +96,7 @@ def add(
         domains=ownership.domains(domains),
         contact=ownership.contact(contact),
     )
-    _refuse_same_name(conn, party)
+    _refuse_taken(conn, party)
     id = conn.execute(PARTY.insert().values(**_row(party)).returning(PARTY.c.id)).scalar_one()
     party = msgspec.structs.replace(party, id=id)
     _own(conn, party)
@@ -118,7 +120,39 @@ def update(
     Raises as `add`, and `NotFound` for an unknown id.
     """
     old = get(conn, id)
-    new = msgspec.structs.replace(
+    new = changed(
+        old,
+        name=name,
+        country=country,
+        sector=sector,
+        networks=networks,
+        asns=asns,
+        domains=domains,
+        contact=contact,
+    )
+    if new == old:
+        return old
+    _refuse_taken(conn, new)
+    conn.execute(PARTY.update().where(PARTY.c.id == id).values(**_row(new)))
+    for table in (PARTY_NETWORK, PARTY_ASN, PARTY_DOMAIN):
+        conn.execute(table.delete().where(table.c.party_id == id))
+    _own(conn, new)
+    return new
+
+
+def changed(
+    old: Party,
+    *,
+    name: str | None = None,
+    country: str | None = None,
+    sector: str | None = None,
+    networks: Iterable[str] | None = None,
+    asns: Iterable[str | int] | None = None,
+    domains: Iterable[str] | None = None,
+    contact: str | None = None,
+) -> Party:
+    """The party with what is given in its place, in normal form; nothing is written."""
+    return msgspec.structs.replace(
         old,
         name=old.name if name is None else ownership.name(name),
         country=old.country if country is None else ownership.country(country),
@@ -128,14 +162,6 @@ def update(
         domains=old.domains if domains is None else ownership.domains(domains),
         contact=old.contact if contact is None else ownership.contact(contact),
     )
-    if new == old:
-        return old
-    _refuse_same_name(conn, new)
-    conn.execute(PARTY.update().where(PARTY.c.id == id).values(**_row(new)))
-    for table in (PARTY_NETWORK, PARTY_ASN, PARTY_DOMAIN):
-        conn.execute(table.delete().where(table.c.party_id == id))
-    _own(conn, new)
-    return new
 
 
 def get(conn: Connection, id: int) -> Party:
@@ -164,11 +190,10 @@ def remove_unused(conn: Connection, uuid: str) -> None:
     conn.execute(PARTY.delete().where(PARTY.c.uuid == uuid))
 
 
-def find(conn: Connection, name: str, country: str) -> Party | None:
-    """The party of that name and country."""
+def find(conn: Connection, name: str, country: str) -> int | None:
+    """The id of the party of that name and country."""
     same = (PARTY.c.name == ownership.name(name)) & (PARTY.c.country == ownership.country(country))
-    found = _read(conn, same)
-    return found[0] if found else None
+    return conn.execute(select(PARTY.c.id).where(same)).scalar()
 
 
 def list_parties(conn: Connection) -> list[Party]:
@@ -196,19 +221,30 @@ def _row(party: Party) -> dict[str, Any]:
     return {name: getattr(party, name) for name in ("uuid", "name", "country", "sector", "contact")}
 
 
-def _refuse_same_name(conn: Connection, party: Party) -> None:
+def _refuse_taken(conn: Connection, party: Party) -> None:
+    """Before anything is written: the name, the prefixes and the domains belong to no other party."""
+    lock_to_write(conn, PARTY)
     other = find(conn, party.name, party.country)
-    if other is not None and other.id != party.id:
+    if other is not None and other != party.id:
         raise Conflict(
-            f"{party.name!r} ({party.country}) is party {other.id} already",
+            f"{party.name!r} ({party.country}) is party {other} already",
             advice="Change that one, or tell the two apart by name",
         )
+    _refuse_owned(conn, PARTY_NETWORK.c.cidr, party.networks, party)
+    _refuse_owned(conn, PARTY_DOMAIN.c.domain, party.domains, party)
+
+
+def _refuse_owned(conn: Connection, column: Column[Any], values: tuple[str, ...], party: Party) -> None:
+    for begin in range(0, len(values), _PARAMETERS):
+        same = column.in_(values[begin : begin + _PARAMETERS]) & (PARTY.c.id != party.id)
+        taken = select(column, PARTY.c.name).join_from(column.table, PARTY).where(same).limit(1)
+        for value, owner in conn.execute(taken):
+            raise Conflict(
+                f"{value} belongs to {owner!r} already, so not to {party.name!r}", advice="Take it from one of them"
+            )
 
 
 def _own(conn: Connection, party: Party) -> None:
-    """Write what the party owns, refusing what another owns."""
-    _refuse_owned(conn, PARTY_NETWORK.c.cidr, party.networks, party.name)
-    _refuse_owned(conn, PARTY_DOMAIN.c.domain, party.domains, party.name)
     bounds = [(cidr, *ownership.bounds(cidr)) for cidr in party.networks]
     _insert(conn, PARTY_NETWORK, [{"cidr": c, "first": f, "last": t, "party_id": party.id} for c, f, t in bounds])
     _insert(conn, PARTY_ASN, [{"asn": asn, "party_id": party.id} for asn in party.asns])
@@ -218,15 +254,6 @@ def _own(conn: Connection, party: Party) -> None:
 def _insert(conn: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     if rows:
         conn.execute(table.insert(), rows)
-
-
-def _refuse_owned(conn: Connection, column: Column[Any], values: tuple[str, ...], name: str) -> None:
-    for value in values:
-        owner = conn.execute(select(PARTY.c.name).join_from(column.table, PARTY).where(column == value)).scalar()
-        if owner is not None:
-            raise Conflict(
-                f"{value} belongs to {owner!r} already, so not to {name!r}", advice="Take it from one of them"
-            )
 
 
 def _read(conn: Connection, which: Any) -> list[Party]:

@@ -7,7 +7,7 @@ from sqlalchemy import Column, Connection, ForeignKey, Integer, Table, Text, ins
 
 from haechi.model.errors import BadInput, Conflict, NotFound
 from haechi.model.location import Location
-from haechi.store.catalog.base import METADATA
+from haechi.store.catalog.base import METADATA, lock_to_write
 from haechi.store.catalog.parties import PARTY
 
 SENSOR = Table(
@@ -42,6 +42,9 @@ def get_or_add(conn: Connection, name: str, party_id: int, zone: str = "") -> Se
     if zone:
         _check_zone(zone)
     found = _by_name(conn, name)
+    if found is None or (zone and zone != found.zone):
+        lock_to_write(conn, SENSOR)
+        found = _by_name(conn, name)
     return _add(conn, name, party_id, zone) if found is None else _same(conn, found, party_id, zone)
 
 
