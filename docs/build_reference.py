@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from haechi.cli.main import available, load
+from haechi.ingest.readers import READERS
 from haechi.model import event
 from haechi.report.messages import text
 
@@ -21,6 +22,7 @@ def pages() -> dict[Path, str]:
     """Each generated page by its path."""
     return {
         FOLDER / "events.md": WRITTEN + events_page(),
+        FOLDER / "formats.md": WRITTEN + formats_page(),
         FOLDER / "commands.md": WRITTEN + commands_page(),
     }
 
@@ -62,6 +64,23 @@ def _type(column: event.Column) -> str:
 
 def _cell(content: str) -> str:
     return content.replace("|", "\\|")
+
+
+def formats_page() -> str:
+    """The log formats that are read, and which field of each fills which column."""
+    parts = [
+        "# Log formats\n",
+        "In the order in which `--format auto` asks. `--format NAME` says it outright.\n",
+        "| name | format | versions |",
+        "| --- | --- | --- |",
+    ]
+    parts += [f"| [`{r.name}`](#{r.name}) | [{_cell(r.title)}]({r.link}) | {_cell(r.version)} |" for r in READERS]
+    for reader in READERS:
+        parts += ["", f"## {reader.name}\n", f"[{reader.title}]({reader.link}), {reader.version}.\n"]
+        if reader.fields:
+            parts += ["| field | fills |", "| --- | --- |"]
+            parts += [f"| `{_cell(f.path)}` | `{_cell(f.to)}` |" for f in reader.fields]
+    return "\n".join(parts) + "\n"
 
 
 def commands_page() -> str:
