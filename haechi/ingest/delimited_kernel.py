@@ -345,8 +345,9 @@ def scan_delimited(a: Arrays, t: ColumnTable, end: Num, max_rows: Num, last: Num
             ):
                 i = begin
                 break
-            if code == UNTERMINATED or code == TOO_LONG:
+            if code == UNTERMINATED or code == TOO_LONG or (code == AFTER_VALUE and newlines > 0):
                 # a quote that isn't closed: its line alone is refused, the next one begins a record
+                code = UNTERMINATED if code == AFTER_VALUE else code
                 newlines = np.int64(0)
                 i = begin
             i = line_end(buf, i)

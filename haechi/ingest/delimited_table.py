@@ -24,6 +24,7 @@ class ExtraKeys:
     """The names of `extra` cells by number: they grow as columns are met and never change."""
 
     numbers: dict[str, int] = field(default_factory=dict)
+    _array: pa.StringArray | None = None
 
     def number(self, name: str) -> int:
         """The number of a name, a new one if need be."""
@@ -31,7 +32,9 @@ class ExtraKeys:
 
     def array(self) -> pa.StringArray:
         """The names in the order of their numbers."""
-        return pa.array(list(self.numbers), pa.string())
+        if self._array is None or len(self._array) != len(self.numbers):
+            self._array = pa.array(list(self.numbers), pa.string())
+        return self._array
 
 
 def place(to: str, keys: ExtraKeys) -> tuple[int, int]:

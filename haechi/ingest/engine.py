@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from haechi.ingest.constants import Constants, meaning_of
+from haechi.ingest.csv_engine import csv_engine
 from haechi.ingest.delimited_table import zeek_engine
 from haechi.ingest.finish_kernel import Meaning
 from haechi.ingest.json_kernel import scan_json
@@ -74,7 +75,11 @@ def _json(reader: Reader, head: bytes, file_name: str, _mapping: Any) -> Engine:
     return JsonEngine(reader, reader.constants)
 
 
-_ENGINES: dict[str, Callable[[Reader, bytes, str, Any], Engine]] = {"json": _json, "zeek": zeek_engine}
+_ENGINES: dict[str, Callable[[Reader, bytes, str, Any], Engine]] = {
+    "json": _json,
+    "zeek": zeek_engine,
+    "csv": csv_engine,
+}
 
 
 def engine_for(reader: Reader, *, head: bytes = b"", file_name: str = "", mapping: Any = None) -> Engine:
