@@ -1,0 +1,91 @@
+"""`haechi ingest`: logs into the lake, matched as they come in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from haechi.cli.output import HomeOption, JsonOption, emit, note, progress
+from haechi.node.home import Home, find_home
+from haechi.report import table
+from haechi.report.format import size
+from haechi.report.messages import text
+
+PathsArgument = Annotated[
+    list[str], typer.Argument(metavar="FILE|FOLDER|-...", help="Logs: files, folders, globs, or - for standard input.")
+]
+FormatOption = Annotated[
+    str, typer.Option("--format", metavar="NAME", help="The logs' format; auto tells it by content.")
+]
+SensorOption = Annotated[
+    str, typer.Option("--sensor", metavar="NAME", help="What wrote the logs; its party is the observer.")
+]
+ZoneOption = Annotated[
+    str,
+    typer.Option(
+        "--zone", metavar="ZONE", help="IANA zone of times that carry none, such as Asia/Taipei or Asia/Seoul."
+    ),
+]
+MappingOption = Annotated[
+    Path | None, typer.Option("--mapping", metavar="FILE", help="For CSV: which column is what (TOML, see the guide).")
+]
+
+
+def command(
+    paths: PathsArgument,
+    format_name: FormatOption = "auto",
+    sensor: SensorOption = "default",
+    zone: ZoneOption = "",
+    mapping: MappingOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read attack logs into the node's lake and match them against what is known. Run it again: it goes on where it was."""
+    opened = Home.open(find_home(home))
+    from haechi.node.ingest import IngestProgress, ingest
+
+    with progress(text("ingest.label"), unit="bytes", quiet=as_json) as step:
+
+        def show(at: IngestProgress) -> None:
+            step(at.bytes, text("ingest.remark", events=at.events, sightings=at.sightings, quarantined=at.quarantined))
+
+        result = ingest(opened, paths, format=format_name, sensor=sensor, zone=zone, mapping=mapping, progress=show)
+    opened.close()
+    emit(
+        result,
+        as_json=as_json,
+        table=lambda: table.make(
+            [
+                text("ingest.heading." + key)
+                for key in ("path", "reader", "events", "sightings", "quarantined", "blank", "read")
+            ],
+            [
+                [
+                    f.path,
+                    f.reader or "-",
+                    f"{f.events:,}",
+                    f"{f.sightings:,}",
+                    f"{f.quarantined:,}",
+                    f"{f.blank:,}",
+                    size(f.bytes),
+                ]
+                for f in result.files
+            ],
+            right=[text("ingest.heading." + key) for key in ("events", "sightings", "quarantined", "blank", "read")],
+        ),
+    )
+    for file in result.files:
+        if file.problem:
+            note(text("error.line", reason=file.problem))
+        elif file.already and not file.bytes:
+            note(text("ingest.already", path=file.path, size=size(file.already)))
+        if file.left:
+            note(text("ingest.left", path=file.path, count=file.left))
+    note(
+        text("ingest.done", events=result.events, sightings=result.sightings, quarantined=result.quarantined,
+             seconds=result.seconds, rate=result.events / max(result.seconds, 1e-9))
+    )  # fmt: skip
+    if result.quarantined:
+        note(text("ingest.see_quarantine"))
+    if result.quarantined or any(f.problem or f.left for f in result.files):
+        raise typer.Exit(1)
