@@ -18,7 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from haechi.model.clock import Clock
-from haechi.model.errors import HaechiError
+from haechi.model.errors import HaechiError, MissingExtra
 from haechi.node import config as settings
 from haechi.node.home import CATALOG
 from haechi.report import format as formats
@@ -55,7 +55,9 @@ def examine(home: Path | None, clock: Clock) -> list[Check]:
         return checks
     checks += [disk(home), rights(home), locks(home, clock)]
     catalog = home / CATALOG
-    if catalog.exists():
+    if url := settings.read(home / settings.FILE).database:
+        checks.append(database(url))
+    elif catalog.exists():
         checks.append(catalog_sound(catalog))
     lake = home / "lake"
     if (lake / "_delta_log").is_dir():
@@ -190,6 +192,22 @@ def catalog_sound(catalog: Path) -> Check:
         found = [str(error)]
     seen = f"{formats.size(catalog.stat().st_size)}, {'; '.join(found)}"
     return _check("catalog", "ok" if found == ["ok"] else "fail", seen, path=catalog)
+
+
+def database(url: str) -> Check:
+    """Whether the PostgreSQL server answers, and which one it is. The URL is not shown: it may hold a name."""
+    try:
+        import psycopg
+    except ImportError:
+        return Check("catalog", "fail", text("doctor.absent"), MissingExtra("psycopg", "postgresql").advice)
+    try:
+        with psycopg.connect(url.replace("+psycopg:", ":", 1), connect_timeout=5) as connection:
+            number = connection.info.server_version  # 180004 is 18.4
+            seen = f"PostgreSQL {number // 10_000}.{number % 10_000}"
+    except psycopg.Error as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return Check("catalog", "fail", reason, text("doctor.database"))
+    return Check("catalog", "ok", seen)
 
 
 def lake_log(lake: Path) -> Check:

@@ -3,6 +3,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -141,3 +142,18 @@ def test_a_home_of_a_newer_version(home: Path) -> None:
     assert "has version 99" in check.seen
     assert check.advice.startswith("Update Haechi")
     assert doctor.examine(home, FixedClock(NOW))[-1] == check
+
+
+def test_a_catalog_in_postgresql(postgresql_url: str) -> None:
+    check = doctor.database(postgresql_url)
+    assert check.state == "ok"
+    assert check.seen.startswith("PostgreSQL ")
+
+
+def test_a_database_that_does_not_answer(home: Path) -> None:
+    config = msgspec.structs.replace(CONFIG, database="postgresql://nobody:secret@127.0.0.1:1/x")
+    (home / "haechi.toml").write_text(settings.encode(config))
+    check = one(doctor.examine(home, FixedClock(NOW)), "catalog")
+    assert check.state == "fail"
+    assert "refused" in check.seen
+    assert "secret" not in check.seen
