@@ -166,9 +166,9 @@ def write_table(shown: tables.Table) -> None:
 
 
 class Step(Protocol):
-    """Tells how far the work is: `done` of the total so far, and what else to show beside the bar."""
+    """Tells how far the work is: `done` of the total, what else to show beside the bar, a total that changed."""
 
-    def __call__(self, done: int, remark: str = "") -> None: ...
+    def __call__(self, done: int, remark: str = "", total: int | None = None) -> None: ...
 
 
 SHOW_AFTER = 1.0  # seconds of work before a bar appears
@@ -190,8 +190,8 @@ def progress(label: str, *, total: int | None = None, unit: str = "", quiet: boo
         bar.stop()
 
 
-def _unseen(done: int, remark: str = "") -> None:
-    del done, remark
+def _unseen(done: int, remark: str = "", total: int | None = None) -> None:
+    del done, remark, total
 
 
 class _Bar:
@@ -201,12 +201,13 @@ class _Bar:
         self._live: Any = None
         self._task: Any = None
 
-    def step(self, done: int, remark: str = "") -> None:
+    def step(self, done: int, remark: str = "", total: int | None = None) -> None:
+        self._total = self._total if total is None else total
         if self._live is None:
             if time.monotonic() - self._begun < SHOW_AFTER:
                 return
             self._show()
-        self._live.update(self._task, completed=done, remark=remark)
+        self._live.update(self._task, completed=done, total=self._total, remark=remark)
 
     def _show(self) -> None:
         from rich import progress as rich_progress

@@ -118,8 +118,9 @@ def test_progress_on_a_terminal_shows_only_long_work(unit: str, monkeypatch: pyt
     assert terminal.written == ""
     monkeypatch.setattr(output, "SHOW_AFTER", 0.0)
     with output.progress("reading", total=10, unit=unit) as step:
-        step(5, "1 event/s")
+        step(5, "1 event/s", total=20)
     assert "reading" in terminal.written
+    assert "25%" in terminal.written
     assert "1 event/s" in terminal.written
 
 
