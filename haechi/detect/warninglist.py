@@ -197,7 +197,9 @@ class _Spans:
                 yield name
 
 
-def _within(first: "NDArray[np.int64]", last: "NDArray[np.int64]", starts: list[int], ends: list[int]) -> "NDArray[np.int64]":
+def _within(
+    first: "NDArray[np.int64]", last: "NDArray[np.int64]", starts: list[int], ends: list[int]
+) -> "NDArray[np.int64]":
     import numpy as np
 
     at = np.searchsorted(np.asarray(starts, "i8"), first, side="right") - 1
@@ -218,7 +220,7 @@ def _digest(text: str) -> str:
 def _name(text: str) -> str:
     """A list's entry as a domain in normal form; "" for what isn't one."""
     bare = text.strip().removeprefix("*").strip(".")
-    if "/" in bare or ":" in bare:
+    if "/" in bare or ":" in bare or _digest(bare):
         return ""
     try:
         return normal.domain(bare)

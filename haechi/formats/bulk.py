@@ -44,7 +44,9 @@ def rows(block: bytes, delimiter: str, names: tuple[str, ...]) -> "pa.Table | No
             pa.BufferReader(block),
             read_options=csv.ReadOptions(column_names=list(names), use_threads=False, block_size=len(block) + 1),
             parse_options=csv.ParseOptions(delimiter=delimiter, quote_char=False),
-            convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError):
         return None
@@ -76,9 +78,7 @@ def groups(table: "pa.Table", beside: list[str]) -> "list[tuple[dict[str, str], 
     return found
 
 
-def proven(
-    values: "pa.Array", kinds: frozenset[ValueType]
-) -> "tuple[list[tuple[ValueType, pa.Array]], pa.Array]":
+def proven(values: "pa.Array", kinds: frozenset[ValueType]) -> "tuple[list[tuple[ValueType, pa.Array]], pa.Array]":
     """Which values are in normal form for one of `kinds`, by kind, and the places (int64) of the others."""
     import numpy as np
     import pyarrow as pa

@@ -265,7 +265,9 @@ def _confidence(cell: str) -> int | None:
     except ValueError:
         number = -1
     if not 0 <= number <= 100:
-        raise BadInput("confidence is 0 to 100, or low, medium, high", location=Location(field="confidence", value=cell))
+        raise BadInput(
+            "confidence is 0 to 100, or low, medium, high", location=Location(field="confidence", value=cell)
+        )
     return number
 
 

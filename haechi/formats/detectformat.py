@@ -54,7 +54,7 @@ def _json(bare: bytes) -> Detected | None:
     for name in (rb'"Event"', rb'"Attribute"', rb'"response"', rb'"Object"', rb'"to_ids"'):
         if re.search(name + rb"\s*:", bare):
             return Detected(Format.MISP, f"it has MISP's {name.decode()}")
-    if bare[:1] == b"{" or re.match(rb'\[\s*[{\]]', bare):
+    if bare[:1] == b"{" or re.match(rb"\[\s*[{\]]", bare):
         raise BadInput("JSON, but neither a STIX bundle nor a MISP event", advice="See haechi indicators add --help")
     return None  # "[" may begin a defanged value
 

@@ -185,9 +185,7 @@ def _parts(kind: str, value: str) -> Iterator[tuple[str, ValueType | None]]:
             yield part, typenames.named(name)
 
 
-def _context(
-    item: Mapping[str, Any], event: _Event, said: Said, references: tuple[str, ...], about: str
-) -> Context:
+def _context(item: Mapping[str, Any], event: _Event, said: Said, references: tuple[str, ...], about: str) -> Context:
     shown = [text(event.info), about, text(item.get("comment"))]
     seen = [f"{name}:{text(item[name])}" for name in ("first_seen", "last_seen") if text(item.get(name))]
     category = text(item.get("category"))

@@ -63,7 +63,9 @@ class Said(msgspec.Struct, frozen=True):
 
 def read(tags: Any, galaxies: Any, distribution: Any) -> Said:
     """What one level (event, object, attribute) says."""
-    said: dict[str, list[Any]] = {name: [] for name in ("tlps", "paps", "actors", "malware", "campaigns", "chain", "labels")}
+    said: dict[str, list[Any]] = {
+        name: [] for name in ("tlps", "paps", "actors", "malware", "campaigns", "chain", "labels")
+    }
     for name in _tag_names(tags):
         _tag(name, said)
     for kind, name in _clusters(galaxies):

@@ -125,7 +125,9 @@ def _listener(old: bool) -> Any:
 
 
 def _path(steps: list[object]) -> str:
-    return ".".join(step if isinstance(step, str) else "*" if not isinstance(step, int) else str(step) for step in steps)
+    return ".".join(
+        step if isinstance(step, str) else "*" if not isinstance(step, int) else str(step) for step in steps
+    )
 
 
 def _without_type_tests(

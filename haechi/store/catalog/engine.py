@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from haechi.model.errors import MissingExtra, NodeCannot, NotFound, UsageError
 from haechi.store.catalog.base import METADATA
@@ -73,7 +73,7 @@ def open_engine(url: str, *, create: bool) -> CatalogEngine:
     engine = _engine(place)
     try:
         _bring_up_to_date(engine, create=create)
-    except (OperationalError, sqlite3.Error) as error:
+    except (DBAPIError, sqlite3.Error) as error:
         engine.dispose()
         raise _unreachable(place, error) from error
     except BaseException:

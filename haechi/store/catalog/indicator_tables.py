@@ -6,11 +6,9 @@ Rows that say what was known are closed (`gone_at`, `to_at`), never overwritten:
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
     SmallInteger,
     Table,
@@ -18,15 +16,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from haechi.store.catalog.base import METADATA
-
-# SQLite gives rowids only to a column typed INTEGER; PostgreSQL needs 64 bits.
-_ID = BigInteger().with_variant(Integer(), "sqlite")
+from haechi.store.catalog.base import ID, METADATA
 
 VALUE = Table(
     "value",
     METADATA,
-    Column("id", _ID, primary_key=True),  # never reused: sightings in the lake hold it for years
+    Column("id", ID, primary_key=True),  # never reused: sightings in the lake hold it for years
     Column("type", Text, nullable=False),  # model.indicator.ValueType
     Column("text", Text, nullable=False),  # normal form
     UniqueConstraint("type", "text"),
@@ -36,7 +31,7 @@ VALUE = Table(
 SOURCE = Table(
     "source",
     METADATA,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("marking", SmallInteger, nullable=False),  # for what the source leaves unmarked
     sqlite_autoincrement=True,
@@ -45,8 +40,8 @@ SOURCE = Table(
 OBJECT = Table(
     "object",
     METADATA,
-    Column("id", _ID, primary_key=True),
-    Column("source_id", _ID, ForeignKey("source.id"), nullable=False),
+    Column("id", ID, primary_key=True),
+    Column("source_id", ID, ForeignKey("source.id"), nullable=False),
     # The source's own id; of a list: its name and a digest of what its values share (marking, validity, context).
     Column("object_id", Text, nullable=False),
     Column("list_name", Text),  # null for objects with an id of their own
@@ -58,8 +53,8 @@ OBJECT = Table(
 OBJECT_VERSION = Table(
     "object_version",
     METADATA,
-    Column("id", _ID, primary_key=True),
-    Column("object_id", _ID, ForeignKey("object.id"), nullable=False),
+    Column("id", ID, primary_key=True),
+    Column("object_id", ID, ForeignKey("object.id"), nullable=False),
     Column("version", Text, nullable=False),  # STIX modified, MISP timestamp; "" in lists
     Column("modified", BigInteger, nullable=False),  # the version as a time: newer or older
     Column("marking", SmallInteger, nullable=False),
@@ -81,7 +76,7 @@ OBJECT_VERSION = Table(
 KNOWN_HOW = Table(
     "known_how",
     METADATA,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("how", Text, nullable=False),  # observed | asserted
     Column("why", Text, nullable=False),  # the reason given for an asserted time
     UniqueConstraint("how", "why"),
@@ -90,8 +85,8 @@ KNOWN_HOW = Table(
 ASSERTION = Table(
     "assertion",
     METADATA,
-    Column("value_id", _ID, ForeignKey("value.id"), primary_key=True, autoincrement=False),
-    Column("object_id", _ID, ForeignKey("object.id"), primary_key=True, autoincrement=False),
+    Column("value_id", ID, ForeignKey("value.id"), primary_key=True, autoincrement=False),
+    Column("object_id", ID, ForeignKey("object.id"), primary_key=True, autoincrement=False),
     # In the key, so that a value that left a list and came back has both spans.
     Column("known_at", BigInteger, primary_key=True, autoincrement=False),
     Column("known_how", SmallInteger, ForeignKey("known_how.id"), nullable=False),
@@ -104,8 +99,8 @@ ASSERTION = Table(
 PATTERN = Table(
     "pattern",
     METADATA,
-    Column("id", _ID, primary_key=True),
-    Column("object_id", _ID, ForeignKey("object.id"), nullable=False),
+    Column("id", ID, primary_key=True),
+    Column("object_id", ID, ForeignKey("object.id"), nullable=False),
     Column("pattern_type", Text, nullable=False),  # stix, sigma, yara, snort ...
     Column("pattern", Text, nullable=False),
     Column("reason", Text, nullable=False),  # why it is not evaluated yet
@@ -118,8 +113,8 @@ PATTERN = Table(
 VERDICT = Table(
     "verdict",
     METADATA,
-    Column("id", _ID, primary_key=True),
-    Column("value_id", _ID, ForeignKey("value.id"), nullable=False),
+    Column("id", ID, primary_key=True),
+    Column("value_id", ID, ForeignKey("value.id"), nullable=False),
     Column("verdict", Text, nullable=False),  # confirmed | false-positive
     Column("at", BigInteger, nullable=False),
     Column("by", Text, nullable=False),
@@ -131,9 +126,8 @@ VERDICT = Table(
 VALUE_WARNING = Table(
     "value_warning",
     METADATA,
-    Column("value_id", _ID, ForeignKey("value.id"), primary_key=True, autoincrement=False),
-    Column("list", Text, primary_key=True),  # name of the MISP warning list
-    Column("suppresses", Boolean, nullable=False),  # false: shown, and matched all the same
+    Column("value_id", ID, ForeignKey("value.id"), primary_key=True, autoincrement=False),
+    Column("list", Text, primary_key=True),  # name of a MISP warning list that keeps the value out of matching
     sqlite_with_rowid=False,
 )
 
@@ -142,6 +136,13 @@ COUNTER = Table(
     METADATA,
     Column("name", Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
+)
+
+FACT = Table(
+    "fact",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("text", Text, nullable=False),
 )
 
 GENERATION = "indicators.generation"  # grows with every change that can change matching

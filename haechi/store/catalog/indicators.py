@@ -1,12 +1,16 @@
 """Questions to the catalog about indicators: what to match, what is known of a value, what is in it."""
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, text
+import msgspec
+from sqlalchemy import Connection, bindparam, text
 
+from haechi.model.indicator import Assertion, Context, Value, ValueType
+from haechi.model.marking import Pap, Tlp
 from haechi.store.catalog.indicator_tables import GENERATION
 
 if TYPE_CHECKING:
@@ -17,7 +21,7 @@ _FETCH = 65_536  # rows at a time: keeps the Python objects of a million values 
 _LIVE = """
 SELECT id, type, text FROM value
 WHERE id IN (SELECT value_id FROM assertion WHERE gone_at IS NULL)
-  AND id NOT IN (SELECT value_id FROM value_warning WHERE suppresses)
+  AND id NOT IN (SELECT value_id FROM value_warning)
   AND id NOT IN (
     SELECT value_id FROM verdict
     WHERE id IN (SELECT max(id) FROM verdict GROUP BY value_id) AND verdict = 'false-positive')
@@ -116,6 +120,71 @@ def _rows(conn: Connection, sql: str) -> Iterator[Sequence[Any]]:
         return
     with conn.execution_options(stream_results=True, max_row_buffer=_FETCH).execute(text(sql)) as result:
         yield from result.partitions(_FETCH)
+
+
+_ASSERTIONS = """
+SELECT v.id AS value_id, v.type, v.text, s.name AS source, o.object_id, ov.version, ov.marking, ov.pap, ov.confidence,
+       ov.valid_from, ov.valid_until, a.known_at, k.how, a.gone_at, a.gone_why, ov.context
+FROM assertion a JOIN value v ON v.id = a.value_id JOIN object o ON o.id = a.object_id
+JOIN source s ON s.id = o.source_id JOIN object_version ov ON ov.object_id = o.id AND ov.to_at IS NULL
+JOIN known_how k ON k.id = a.known_how
+WHERE a.value_id IN :ids ORDER BY a.value_id, a.known_at, a.object_id
+"""
+
+
+def assertions_of(conn: Connection, value_ids: Iterable[int]) -> list[Assertion]:
+    """All assertions on these values, closed ones too, by value and `known_at`.
+
+    What they say is that of the object's version that counts now.
+    """
+    found: list[Assertion] = []
+    query = text(_ASSERTIONS).bindparams(bindparam("ids", expanding=True))
+    for ids in batched(value_ids):
+        found += [_assertion(row) for row in conn.execute(query, {"ids": ids})]
+    return found
+
+
+def _assertion(row: Any) -> Assertion:
+    return Assertion(
+        value=Value(row.value_id, ValueType(row.type), row.text),
+        source=row.source,
+        object_id=row.object_id,
+        object_version=row.version,
+        marking=Tlp(row.marking),
+        pap=None if row.pap is None else Pap(row.pap),
+        confidence=row.confidence,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+        known_at=row.known_at,
+        known_how=row.how,
+        gone_at=row.gone_at,
+        gone_why=row.gone_why or "",
+        context=msgspec.json.decode(row.context, type=Context),
+    )
+
+
+def values(conn: Connection, value_ids: Iterable[int]) -> dict[int, Value]:
+    """Values by id; ids that don't exist are left out."""
+    query = text("SELECT id, type, text FROM value WHERE id IN :ids").bindparams(bindparam("ids", expanding=True))
+    rows = (row for ids in batched(value_ids) for row in conn.execute(query, {"ids": ids}))
+    return {row.id: Value(row.id, ValueType(row.type), row.text) for row in rows}
+
+
+def find(conn: Connection, text_in_normal_form: str, kind: ValueType | None = None) -> list[Value]:
+    """The values of this text, of any type or of one: 32 hex digits may be an MD5, a JA3 and a certificate."""
+    query = "SELECT id, type, text FROM value WHERE text = :text AND type IN :types ORDER BY id"
+    types = [kind.value] if kind else [each.value for each in ValueType]  # the index begins with the type
+    rows = conn.execute(
+        text(query).bindparams(bindparam("types", expanding=True)), {"text": text_in_normal_form, "types": types}
+    )
+    return [Value(row.id, ValueType(row.type), row.text) for row in rows]
+
+
+def batched(items: Iterable[int], size: int = 500) -> Iterator[list[int]]:
+    """The items in lists that every database takes as parameters."""
+    iterator = iter(items)
+    while part := list(islice(iterator, size)):
+        yield part
 
 
 def _exact(table: "pa.Table") -> "pa.ChunkedArray[Any] | pa.Array[Any]":

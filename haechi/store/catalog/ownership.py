@@ -75,6 +75,8 @@ def network(given: str) -> str:
 
 
 def _parse_network(given: str) -> _Network:
+    if "%" in given:
+        _refuse("an address with a zone is one machine's own", "networks", given, "Leave out what follows the %")
     try:
         return ipaddress.ip_network(given)
     except ValueError:

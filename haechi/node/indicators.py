@@ -1,0 +1,286 @@
+"""Indicators into a node: a file is read, parsed and merged in one transaction, with its entry in the audit log.
+
+A second import of the same file changes nothing, so an import that was cut off is simply run again. The audit log
+names files, sources and counts, never a value.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from haechi.detect.warninglist import WarningLists, edition
+from haechi.formats import bulk, csvlist, detectformat, jsondoc, misp, plain, stix
+from haechi.formats.detectformat import Format
+from haechi.model.errors import BadInput, NodeCannot, NotFound, UsageError
+from haechi.model.indicator import Value, ValueType, Verdict
+from haechi.model.location import Location
+from haechi.model.marking import Tlp
+from haechi.model.source_object import Refused, SourceObject
+from haechi.node.home import Home
+from haechi.store.catalog import indicator_changes, indicator_load, indicators
+from haechi.store.catalog.indicator_load import Loaded
+
+KEPT_REFUSALS: Final = 10_000  # named one by one; the rest are counted
+
+
+class Added(msgspec.Struct, kw_only=True):
+    """What came of one file. Counts are of assertions (one source's word on one value), unless named otherwise."""
+
+    path: str
+    format: str
+    why: str  # what in the file says that it is of this format
+    source: str
+    added: int = 0
+    unchanged: int = 0
+    closed: int = 0
+    values: int = 0  # values never seen before
+    objects: int = 0
+    patterns: int = 0  # kept, not evaluated yet
+    warning_listed: int = 0  # new values that are kept out of matching
+    refused_count: int = 0
+    refused: list[Refused] = []
+
+    @property
+    def bad(self) -> bool:
+        return self.refused_count > 0
+
+
+def add(
+    home: Home,
+    paths: Sequence[Path],
+    *,
+    source: str = "",
+    marking: Tlp | None = None,
+    known_at: int | None = None,
+    known_why: str = "",
+    replace: bool = False,
+    kind: ValueType | None = None,
+    format: Format | None = None,
+) -> list[Added]:
+    """Add the indicators of files; folders are searched. One result a file, refusals within, in the files' order.
+
+    `source` names who says so (else each file's name does); `marking` is what unmarked objects of that source get,
+    from now on; `known_at` asserts an earlier time for what is new here and needs `known_why`; `replace` closes what
+    a list no longer has; `kind` is the type of all values of a plain list. Raises `UsageError`, `NotFound` and, for
+    a file that can't be read at all, `BadInput`.
+    """
+    _check(home, known_at, known_why)
+    return [
+        _add_file(
+            home,
+            path,
+            source=source or path.name,
+            marking=marking,
+            known_at=known_at,
+            known_why=known_why,
+            replace=replace,
+            kind=kind,
+            format=format,
+        )
+        for path in _files(paths)
+    ]
+
+
+def _check(home: Home, known_at: int | None, known_why: str) -> None:
+    if known_at is None:
+        if known_why:
+            raise UsageError("a reason without a time", advice="Give --known-at with --known-why")
+        return
+    if not known_why.strip():
+        raise UsageError(
+            "an asserted time needs its reason", advice="Give --known-why: the cost of not cooperating rests on it"
+        )
+    if known_at > home.clock.now():
+        raise UsageError("nothing is known from the future", advice="Give --known-at a time before now")
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(found for found in path.rglob("*") if found.is_file())
+        elif not path.exists():
+            raise NotFound(f"no file {path}")
+        else:
+            yield path
+
+
+def _add_file(home: Home, path: Path, *, source: str, format: Format | None, **options: Any) -> Added:
+    try:
+        with path.open("rb") as file:
+            head = file.read(detectformat.HEAD)
+            detected = _detected(head, path, format)
+            file.seek(0)
+            return _merge(home, path, file, detected, source, **options)
+    except OSError as error:
+        raise NodeCannot(f"{path} can't be read: {error.strerror}") from error
+
+
+def _detected(head: bytes, path: Path, format: Format | None) -> detectformat.Detected:
+    if format is not None:
+        return detectformat.Detected(format, "it was said so")
+    try:
+        return detectformat.detect(head)
+    except BadInput as error:
+        raise BadInput(error.reason, location=Location(path=str(path)), advice=error.advice) from None
+
+
+def _merge(
+    home: Home,
+    path: Path,
+    file: BinaryIO,
+    detected: detectformat.Detected,
+    source: str,
+    *,
+    marking: Tlp | None,
+    known_at: int | None,
+    known_why: str,
+    replace: bool,
+    kind: ValueType | None,
+) -> Added:
+    told = Added(path=str(path), format=detected.format.value, why=detected.why, source=source)
+    log = home.audit()
+    with home.catalog().begin() as conn:
+        source_id, default = indicator_load.source_id(conn, source, marking)
+        found = _parsed(file, detected.format, str(path), default, kind)
+        loaded = indicator_load.load(
+            conn,
+            source_id,
+            _without_refused(found, told),
+            at=home.clock.now(),
+            list_name=path.name,
+            known_at=known_at,
+            known_why=known_why,
+            replace=replace,
+        )
+        _tell(told, loaded, str(path))
+        told.warning_listed = _warn(conn, loaded)
+        log.append("indicators.add", subject=path.name, details=_summary(told, known_at, replace))
+    return told
+
+
+def _parsed(
+    file: BinaryIO, format: Format, path: str, marking: Tlp, kind: ValueType | None
+) -> Iterator[SourceObject | Refused]:
+    if format is Format.PLAIN:
+        return plain.parse(_blocks(file), path=path, marking=marking, kind=kind)
+    if format is Format.CSV:
+        return csvlist.parse(_blocks(file), path=path, marking=marking, kind=kind)
+    data = file.read(jsondoc.MAX_BYTES + 1)
+    if format is Format.STIX:
+        return stix.parse(data, path=path, marking=marking)
+    return misp.parse(data, path=path, marking=marking)
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Blocks of whole lines; a line without end that is longer than a block is cut, and refused by its length."""
+    while block := file.read(bulk.BLOCK_BYTES):
+        yield block if block.endswith(b"\n") else block + file.readline(bulk.BLOCK_BYTES)
+
+
+def _without_refused(found: Iterable[SourceObject | Refused], told: Added) -> Iterator[SourceObject]:
+    for one in found:
+        if isinstance(one, Refused):
+            _refuse(told, one)
+        else:
+            yield one
+
+
+def _refuse(told: Added, refused: Refused) -> None:
+    told.refused_count += 1
+    if len(told.refused) < KEPT_REFUSALS:
+        told.refused.append(refused)
+
+
+def _tell(told: Added, loaded: Loaded, path: str) -> None:
+    told.added, told.unchanged, told.closed = loaded.added, loaded.unchanged, loaded.closed
+    told.values, told.objects, told.patterns = loaded.values, loaded.objects, loaded.patterns
+    for conflict in loaded.conflicts:
+        location = msgspec.structs.replace(conflict.location, path=path)
+        _refuse(told, Refused(location=location, reason=conflict.reason))
+
+
+def _warn(conn: Connection, loaded: Loaded) -> int:
+    """Look up what is new on the warning lists, or everything, where the lists are another edition; values hit."""
+    from haechi.store.catalog.facts import get, put
+
+    known = edition()
+    above = loaded.first_new_value
+    if get(conn, "warnings.edition") != known:
+        indicator_changes.clear_warnings(conn)
+        put(conn, "warnings.edition", known)
+        above = 0
+    if above == loaded.first_new_value and not loaded.values:
+        return 0
+    lists = WarningLists()
+    hit: set[int] = set()
+    for kind, ids, texts in indicator_changes.values_above(conn, above):
+        hits = [(ids[place], name) for place, name in lists.suppressing(kind, texts)]
+        indicator_changes.set_warnings(conn, hits)
+        hit.update(id for id, _ in hits if id > loaded.first_new_value)
+    return len(hit)
+
+
+def _summary(told: Added, known_at: int | None, replace: bool) -> dict[str, Any]:
+    return {
+        "source": told.source,
+        "format": told.format,
+        "added": told.added,
+        "unchanged": told.unchanged,
+        "closed": told.closed,
+        "refused": told.refused_count,
+        "known": "asserted" if known_at is not None else "observed",
+        "replace": replace,
+    }
+
+
+def find(home: Home, text: str, kind: ValueType | None = None) -> list[Value]:
+    """The values that a text means: as typed or pasted, defanged or not."""
+    from haechi.formats import quick
+
+    with home.catalog().connect() as conn:
+        seen, normal = quick.value(text, kind)
+        found = indicators.find(conn, normal, kind)
+        return found or indicators.find(conn, normal, seen)
+
+
+def verdict(home: Home, text: str, said: str, evidence: str, by: str, kind: ValueType | None = None) -> list[Value]:
+    """Append a judgement of a value; the values judged. `NotFound` where no source ever named it."""
+    judged = find(home, text, kind)
+    if not judged:
+        raise NotFound(f"no source has named {text}", advice="Add it with 'haechi indicators add' first")
+    log = home.audit()
+    with home.catalog().begin() as conn:
+        for value in judged:
+            indicator_changes.add_verdict(
+                conn,
+                Verdict(value_id=value.id, verdict=said, at=home.clock.now(), by=by, evidence=evidence),
+            )
+            log.append("indicators.verdict", subject=f"value:{value.id}", details={"verdict": said})
+    return judged
+
+
+def expire(home: Home, text: str, why: str, source: str = "", kind: ValueType | None = None) -> int:
+    """Close a value's assertions, of one source or of all; how many."""
+    wanted = find(home, text, kind)
+    if not wanted:
+        raise NotFound(f"no source has named {text}")
+    log = home.audit()
+    with home.catalog().begin() as conn:
+        closed = 0
+        for value in wanted:
+            count = indicator_changes.expire(conn, value.id, at=home.clock.now(), why=why, source=source)
+            log.append("indicators.expire", subject=f"value:{value.id}", details={"closed": count, "source": source})
+            closed += count
+    return closed
+
+
+def expire_outdated(home: Home) -> int:
+    """Close every assertion whose validity has ended; how many."""
+    log = home.audit()
+    with home.catalog().begin() as conn:
+        closed = indicator_changes.expire_outdated(conn, at=home.clock.now())
+        log.append("indicators.expire", subject="outdated", details={"closed": closed})
+    return closed
