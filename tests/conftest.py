@@ -4,12 +4,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from haechi.store.catalog.engine import open_engine, sqlite_url
 
@@ -48,27 +49,29 @@ def postgresql() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(f"PostgreSQL can't start here: {error}")
     url = str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
-    admin = create_engine(url, isolation_level="AUTOCOMMIT")
-    with admin.connect() as conn:  # what these tests ask doesn't need the disk
+    with _server(url) as conn:  # what these tests ask doesn't need the disk
         conn.execute(text("ALTER SYSTEM SET fsync = off"))
         conn.execute(text("SELECT pg_reload_conf()"))
-    admin.dispose()
     yield url
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: str) -> str:
+    """The name of a database with the catalog's tables, to be copied: a third of the time of making them."""
+    name = "haechi_template"
+    with _server(postgresql) as conn:
+        conn.execute(text(f"CREATE DATABASE {name}"))
+    open_engine(_at(postgresql, name), create=True).dispose()
+    return name
+
+
 @pytest.fixture
 def postgresql_url(postgresql: str) -> Iterator[str]:
     """The URL of an empty database of its own."""
-    name = f"haechi_{uuid4().hex}"
-    server = create_engine(postgresql, isolation_level="AUTOCOMMIT")
-    with server.connect() as conn:
-        conn.execute(text(f"CREATE DATABASE {name}"))
-    yield server.url.set(database=name).render_as_string(hide_password=False)
-    with server.connect() as conn:
-        conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
+    with _database(postgresql, "template1") as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -79,9 +82,38 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgresql_url"))
 
 
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A fresh catalog with all its tables, once for each kind of database."""
-    opened = open_engine(database_url, create=True)
-    yield opened
-    opened.dispose()
+    if request.param == "sqlite":
+        opened = open_engine(sqlite_url(tmp_path / "catalog.sqlite"), create=True)
+        yield opened
+        opened.dispose()
+        return
+    server, template = request.getfixturevalue("postgresql"), request.getfixturevalue("postgresql_template")
+    with _database(server, template) as url:
+        opened = open_engine(url, create=False)
+        yield opened
+        opened.dispose()
+
+
+@contextmanager
+def _database(server: str, template: str) -> Iterator[str]:
+    name = f"haechi_{uuid4().hex}"
+    with _server(server) as conn:
+        conn.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield _at(server, name)
+    with _server(server) as conn:
+        conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@contextmanager
+def _server(url: str) -> Iterator[Connection]:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as conn:
+        yield conn
+    engine.dispose()
+
+
+def _at(server: str, name: str) -> str:
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
