@@ -12,8 +12,13 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
+
+from haechi.cli.main import COMMANDS, main
 
 ROOT = Path(__file__).parent.parent
 GUIDE = ROOT / "docs/guide"
@@ -63,40 +68,52 @@ def guide_pages() -> list[Path]:
     return [GUIDE / f"{name}.md" for name in names]
 
 
-def play(page: Path, folder: Path) -> None:
-    """Run a page's session in `folder`, whose `node` is the home."""
+Shown = tuple[int, str]  # exit status, what was printed
+
+
+def play(page: Path, folder: Path, run: Callable[[list[str]], Shown]) -> None:
+    """Run a page's session in `folder`."""
     for name, content in files(page).items():
         (folder / name).write_text(content)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "HAECHI_HOME": str(folder / "node"),
-        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),  # compiled kernels
-        "PYTHONPATH": str(ROOT),
-    }
     for step in sessions(page):
         assert step.words[0] == "haechi", f"{page.name}: a console block holds haechi's commands alone: {step.words}"
-        done = subprocess.run(
-            [sys.executable, "-m", *step.words],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        shown = done.stdout + done.stderr
+        status, shown = run(step.words[1:])
         call = f"{page.name}: {shlex.join(step.words)}"
-        assert done.returncode == step.status, f"{call} ended with {done.returncode}\n{shown}"
+        assert status == step.status, f"{call} ended with {status}\n{shown}"
         assert holds(shown, step.lines), f"{call} printed\n{shown}\nnot\n" + "\n".join(step.lines)
 
 
-def test_the_guide_is_a_story_that_runs(tmp_path: Path) -> None:
+def test_the_guide_is_a_story_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process, which has everything imported: some forty commands."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HAECHI_HOME", "node")
+
+    def run(words: list[str]) -> Shown:
+        status = main(words)
+        return status, "".join(capsys.readouterr())
+
     for page in guide_pages():
-        play(page, tmp_path)
+        play(page, tmp_path, run)
 
 
 def test_the_readme_runs(tmp_path: Path) -> None:
-    play(ROOT / "README.md", tmp_path)
+    """Each command in a process of its own, as a reader would."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "HAECHI_HOME": "node",
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),  # compiled kernels
+        "PYTHONPATH": str(ROOT),
+    }
+
+    def run(words: list[str]) -> Shown:
+        call = [sys.executable, "-m", "haechi", *words]
+        done = subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    play(ROOT / "README.md", tmp_path, run)
 
 
 def test_every_guide_page_is_in_the_table_of_contents() -> None:
@@ -130,7 +147,5 @@ def test_every_error_class_is_in_the_reference() -> None:
 
 
 def test_every_command_of_the_readme_exists() -> None:
-    from haechi.cli.main import COMMANDS
-
     for name in re.findall(r"^\$ haechi (?:--\S+ )*([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE):
         assert name in COMMANDS
