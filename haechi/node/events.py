@@ -1,0 +1,134 @@
+"""An event or a sighting opened by its id, with its raw record."""
+
+import re
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from haechi.model.errors import HaechiError, NotFound, UsageError
+from haechi.model.sighting import EventId
+from haechi.node.home import Home
+
+_DAY = 86_400_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ID = re.compile(r"(event|sighting)--(\d{1,10})-(\d{1,18})(?:-(\d{1,18}))?")
+
+# Where the raw record came from.
+SIGHTING, FILE, GONE = "sighting", "file", "gone"
+
+
+def parse(text: str) -> tuple[EventId, int | None]:
+    """The event, and the value where it is a sighting's id; `UsageError` for any other text.
+
+    >>> parse("event--3-4096"), parse("sighting--3-4096-17")
+    ((EventId(input_id=3, offset=4096), None), (EventId(input_id=3, offset=4096), 17))
+    """
+    found = _ID.fullmatch(text.strip())
+    if found is None or (found[1] == "sighting") != (found[4] is not None):
+        raise UsageError(
+            f"{text!r} is no event's or sighting's id",
+            advice="It reads event--INPUT-OFFSET or sighting--INPUT-OFFSET-VALUE; 'haechi sightings --json' shows them",
+        )
+    return EventId(int(found[2]), int(found[3])), int(found[4]) if found[4] else None
+
+
+def sighting_id(event: EventId, value_id: int) -> str:
+    """The id of the sighting of a value in an event."""
+    return f"sighting--{event.input_id}-{event.offset}-{value_id}"
+
+
+def event(home: Home, wanted: EventId) -> dict[str, Any]:
+    """The event with all its columns and its raw record; `NotFound` where the lake has none of that id.
+
+    Keys: `id`; every column of `model.event.EVENT_COLUMNS` that isn't null (times as integer microseconds UTC);
+    `sensor`, `observer` (names) and `affected` (name, country, sector) where known; `input` (the log's path);
+    `raw` (bytes, or None) and `raw_from`: "sighting" where the raw record was kept with one, "file" where it was read
+    from the log again, "gone" where the log isn't there any more or isn't the same. `sightings`: ids of what hit it.
+    """
+    from haechi.store.lake import Lake
+
+    lake = Lake(home.lake_path)
+    arguments = {"input": wanted.input_id, "offset": wanted.offset}
+    where = "where input_id = $input and raw_offset = $offset"
+    # Sightings are few: if there is one, its time says in which day's files the event lies.
+    seen = lake.query(f"select matcher_id, raw, epoch_us(ts) as seen_at from sighting {where}", arguments).to_pylist()
+    days = sorted({row["seen_at"] // _DAY for row in seen}) or None
+    table = lake.query(f"select * exclude (kind, day) from event {where}", arguments, days=days)
+    if not table.num_rows:
+        raise NotFound(f"no {wanted} in the lake", advice="'haechi sightings --json' shows the ids of events")
+    found = {"id": str(wanted), **_plain(table.slice(0, 1).to_pylist()[0])}
+    found |= _names(home, found)
+    found["sightings"] = [sighting_id(wanted, row["matcher_id"]) for row in seen]
+    raw = next((row["raw"] for row in seen if row["raw"] is not None), None)
+    if raw is not None:
+        return {**found, "raw": raw, "raw_from": SIGHTING}
+    raw = _from_file(home, wanted, int(found["raw_length"]))
+    return {**found, "raw": raw, "raw_from": GONE if raw is None else FILE}
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """The row's columns that hold something, times as microseconds, `extra` as a mapping."""
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        if value is None or name in ("raw",):
+            continue
+        if isinstance(value, datetime):
+            gap = value - _EPOCH
+            value = (gap.days * 86_400 + gap.seconds) * 1_000_000 + gap.microseconds
+        found[name] = dict(value) if name == "extra" else value
+    return found
+
+
+def _names(home: Home, row: dict[str, Any]) -> dict[str, Any]:
+    """The catalog's names for the ids in an event."""
+    from haechi.store.catalog import inputs, parties, sensors
+
+    named: dict[str, Any] = {}
+    with home.catalog().connect() as conn:
+        for key, id_key in (("observer", "observer_id"), ("affected", "affected_id")):
+            if row.get(id_key):
+                party = parties.get(conn, row[id_key])
+                named[key] = {"name": party.name, "country": party.country, "sector": party.sector}
+        if row.get("sensor_id"):
+            named["sensor"] = sensors.get(conn, row["sensor_id"]).name
+        named["input"] = inputs.get(conn, row["input_id"]).path
+    return named
+
+
+def _from_file(home: Home, wanted: EventId, length: int) -> bytes | None:
+    """The record's bytes from its log, if that still begins with the bytes it began with and reaches so far."""
+    from pathlib import Path
+
+    from haechi.ingest.source import Source
+    from haechi.store.catalog import inputs
+
+    with home.catalog().connect() as conn:
+        row = inputs.get(conn, wanted.input_id)
+    if row.path == "-":
+        return None
+    try:
+        source = Source(Path(row.path))
+    except HaechiError:
+        return None
+    try:
+        if source.digest_of_first(row.head_length) != row.head or not source.skip_to(wanted.offset):
+            return None
+        found = _read(source, length)
+        if len(found) != length:
+            return None
+        # A log that was written over behind its first 4 KiB is told by the bytes before the committed offset.
+        if not source.compression and source.skip_to(row.committed - row.tail_length):
+            tail = _read(source, row.tail_length)
+            return found if sha256(tail).digest() == row.tail else None
+        return found if source.compression else None
+    except OSError:
+        return None
+    finally:
+        source.close()
+
+
+def _read(source: Any, length: int) -> bytes:
+    found = b""
+    while len(found) < length and (more := source.read(length - len(found))):
+        found += more
+    return found
