@@ -216,10 +216,11 @@ def _warn(conn: Connection, loaded: Loaded) -> int:
         return 0
     lists = WarningLists()
     hit: set[int] = set()
+    hits: list[tuple[int, str]] = []
     for kind, ids, texts in indicator_changes.values_above(conn, above):
-        hits = [(ids[place], name) for place, name in lists.suppressing(kind, texts)]
-        indicator_changes.set_warnings(conn, hits)
-        hit.update(id for id, _ in hits if id > loaded.first_new_value)
+        hits += [(ids[place], name) for place, name in lists.suppressing(kind, texts)]
+    indicator_changes.set_warnings(conn, hits)
+    hit.update(id for id, _ in hits if id > loaded.first_new_value)
     return len(hit)
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, text
 
 from haechi.model.errors import NotFound, UsageError
 from haechi.model.indicator import ValueType, Verdict
+from haechi.store.catalog import driver
 from haechi.store.catalog.indicators import grow, values
 
 CONFIRMED, FALSE_POSITIVE = "confirmed", "false-positive"
@@ -73,32 +74,20 @@ def expire_outdated(conn: Connection, *, at: int) -> int:
 
 def values_above(conn: Connection, id: int) -> Iterator[tuple[ValueType, list[int], list[str]]]:
     """Values with an id above this, type by type in blocks: their ids and texts."""
-    block = 50_000
-    kinds = [row[0] for row in conn.execute(text("SELECT DISTINCT type FROM value WHERE id > :id"), {"id": id})]
-    for kind in kinds:
-        last = id
-        while True:
-            rows = conn.execute(
-                text("SELECT id, text FROM value WHERE id > :last AND type = :kind ORDER BY id LIMIT :block"),
-                {"last": last, "kind": kind, "block": block},
-            ).all()
-            if not rows:
-                break
-            yield ValueType(kind), [row[0] for row in rows], [row[1] for row in rows]
-            last = rows[-1][0]
+    for kind in ValueType:
+        sql = f"SELECT id, text FROM value WHERE type = '{kind.value}' AND id > {int(id)}"
+        for found in driver.rows(conn, sql):
+            ids, texts = zip(*found, strict=True)
+            yield kind, list(ids), list(texts)
 
 
 def set_warnings(conn: Connection, hits: Iterable[tuple[int, str]]) -> int:
-    """Keep (value id, name of a warning list): those values are left out of matching. How many hits are new."""
-    rows = [{"id": id, "list": name} for id, name in hits]
-    if not rows:
-        return 0
-    before = conn.execute(text("SELECT count(*) FROM value_warning")).scalar_one()
-    conn.execute(text("INSERT INTO value_warning (value_id, list) VALUES (:id, :list) ON CONFLICT DO NOTHING"), rows)
-    added = int(conn.execute(text("SELECT count(*) FROM value_warning")).scalar_one() - before)
-    if added:
+    """Keep (value id, name of a warning list) of values that have none yet; they leave matching. How many rows."""
+    rows = set(hits)
+    if rows:
+        driver.insert(conn, "value_warning", ("value_id", "list"), sorted(rows))
         grow(conn)
-    return added
+    return len(rows)
 
 
 def clear_warnings(conn: Connection) -> None:

@@ -1,7 +1,7 @@
 """Questions to the catalog about indicators: what to match, what is known of a value, what is in it."""
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,11 @@ from sqlalchemy import Connection, bindparam, text
 
 from haechi.model.indicator import Assertion, Context, Value, ValueType
 from haechi.model.marking import Pap, Tlp
+from haechi.store.catalog import driver
 from haechi.store.catalog.indicator_tables import GENERATION
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_FETCH = 65_536  # rows at a time: keeps the Python objects of a million values from standing all at once
 
 _LIVE = """
 SELECT id, type, text FROM value
@@ -92,7 +91,7 @@ def _arrow(conn: Connection, sql: str, columns: "Mapping[str, pa.DataType]") -> 
                 [pa.array(part, field.type) for part, field in zip(zip(*rows, strict=True), schema, strict=True)],
                 schema=schema,
             )
-            for rows in _rows(conn, sql)
+            for rows in driver.rows(conn, sql)
         ]
     return pa.Table.from_batches(batches, schema)
 
@@ -107,19 +106,6 @@ def _without_collector() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _rows(conn: Connection, sql: str) -> Iterator[Sequence[Any]]:
-    """The rows of a query in chunks, by the driver itself on SQLite: a Row object each costs more than the query."""
-    if conn.dialect.name == "sqlite":
-        cursor = conn.connection.cursor()
-        cursor.execute(sql)
-        while rows := cursor.fetchmany(_FETCH):
-            yield rows
-        cursor.close()
-        return
-    with conn.execution_options(stream_results=True, max_row_buffer=_FETCH).execute(text(sql)) as result:
-        yield from result.partitions(_FETCH)
 
 
 _ASSERTIONS = """
