@@ -31,9 +31,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def encode(config: Config) -> str:
-    """The file's text. A JSON string is a TOML basic string (toml.io, v1.0.0, String)."""
+    """The file's text."""
     fields = msgspec.structs.asdict(config)
-    return _HEADER + "".join(f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in fields.items())
+    return _HEADER + "".join(f"{name} = {_value(value)}\n" for name, value in fields.items())
+
+
+def _value(value: str | int) -> str:
+    # A JSON string is a TOML basic string but for DEL, which TOML wants escaped (toml.io, v1.0.0, String).
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007F")
 
 
 def read(path: Path) -> Config:

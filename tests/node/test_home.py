@@ -185,6 +185,20 @@ def test_a_node_can_live_on_postgresql(tmp_path: Path, postgresql_url: str) -> N
     assert [p.name for p in tmp_path.iterdir()] == ["node"]
 
 
+def test_an_init_on_postgresql_that_fails_at_the_end_can_be_called_again(
+    tmp_path: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "rename", full)
+        with pytest.raises(NodeCannot, match="can't be made: No space left on device"):
+            make(tmp_path / "node", database=postgresql_url)
+    assert list(tmp_path.iterdir()) == []
+    make(tmp_path / "node", database=postgresql_url).close()
+
+
 def test_which_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/somewhere")
     assert find_home(None) == Path("/somewhere/.haechi")

@@ -44,10 +44,12 @@ def test_a_sensor_keeps_its_owner_and_its_zone(engine: Engine, owner: int) -> No
             sensors.get_or_add(conn, "cowrie", owner, "Asia/Taipei")
 
 
-@pytest.mark.parametrize("zone", ["Asia/Busan", "KST", "../../etc/passwd", "/etc/localtime", "Asia", "\x00"])
-def test_an_unknown_zone_is_refused(engine: Engine, owner: int, zone: str) -> None:
-    with engine.begin() as conn, pytest.raises(BadInput, match="not an IANA time zone. Write it as Asia/Taipei or"):
-        sensors.get_or_add(conn, "cowrie", owner, zone)
+def test_an_unknown_zone_is_refused(engine: Engine, owner: int) -> None:
+    with engine.begin() as conn:
+        for zone in ("Asia/Busan", "KST", "../../etc/passwd", "/etc/localtime", "Asia", "\x00"):
+            with pytest.raises(BadInput, match=r"not an IANA time zone\. Write it as Asia/Taipei or"):
+                sensors.get_or_add(conn, "cowrie", owner, zone)
+        assert sensors.list_sensors(conn) == []
 
 
 def test_what_is_missing_is_said(engine: Engine, owner: int) -> None:
