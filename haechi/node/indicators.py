@@ -5,6 +5,7 @@ names files, sources and counts, never a value.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -214,7 +215,7 @@ def _warn(conn: Connection, loaded: Loaded) -> int:
         above = 0
     if above == loaded.first_new_value and not loaded.values:
         return 0
-    lists = WarningLists()
+    lists = _lists()
     hit: set[int] = set()
     hits: list[tuple[int, str]] = []
     for kind, ids, texts in indicator_changes.values_above(conn, above):
@@ -222,6 +223,11 @@ def _warn(conn: Connection, loaded: Loaded) -> int:
     indicator_changes.set_warnings(conn, hits)
     hit.update(id for id, _ in hits if id > loaded.first_new_value)
     return len(hit)
+
+
+@cache  # a second to index; they can't change while the process lives
+def _lists() -> WarningLists:
+    return WarningLists()
 
 
 def _summary(told: Added, known_at: int | None, replace: bool) -> dict[str, Any]:
