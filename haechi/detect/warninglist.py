@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_FEW: Final = 100
 _DEEPEST: Final = 6  # labels cut from the left when sub-domains are looked for
 _FOUR: Final = frozenset({ValueType.IPV4, ValueType.IPV4_NET, ValueType.IPV4_RANGE})
 _SIX: Final = frozenset({ValueType.IPV6, ValueType.IPV6_NET, ValueType.IPV6_RANGE})
@@ -79,11 +80,20 @@ class WarningLists:
         if kind in _FOUR or kind in _SIX:
             yield from _addresses(self._spans("show", 4 if kind in _FOUR else 6), kind, texts)
         elif kind is ValueType.DOMAIN:
-            yield from _below(self._suffixes, texts)
+            yield from self._shown_names(texts)
         elif kind is ValueType.EMAIL:
-            yield from _below(self._suffixes, [text.rpartition("@")[2] for text in texts])
+            yield from self._shown_names([text.rpartition("@")[2] for text in texts])
         elif kind is ValueType.URL:
-            yield from _below(self._suffixes, [text.partition("://")[2].partition("/")[0] for text in texts])
+            yield from self._shown_names([text.partition("://")[2].partition("/")[0] for text in texts])
+
+    def _shown_names(self, names: Sequence[str]) -> Iterator[Hit]:
+        if len(names) > _FEW:
+            yield from _below(self._suffixes, names)
+            return
+        # For a few names an index of everything would cost a second: only entries that can be hit are taken up.
+        wanted = {suffix for name in names for suffix in _suffixes_of(name)}
+        index = _index(self._lists("show"), lambda text: name if (name := text.strip("*. ").lower()) in wanted else "")
+        yield from _below(index, names)
 
     @cached_property
     def _chosen(self) -> dict[str, list[str]]:
@@ -133,6 +143,12 @@ def _exact(index: _Index, keys: Sequence[str]) -> Iterator[Hit]:
     for place in _known(index, keys):
         for name in index[keys[place]]:
             yield Hit(place, name)
+
+
+def _suffixes_of(name: str) -> Iterator[str]:
+    while "." in name:
+        yield name
+        name = name.partition(".")[2]
 
 
 def _below(index: _Index, texts: Sequence[str]) -> Iterator[Hit]:

@@ -1,0 +1,98 @@
+"""`haechi lookup`: everything known about a value or an id."""
+
+import sys
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from haechi.cli.failure import error_document
+from haechi.cli.output import HomeOption, JsonOption, emit, note
+from haechi.model.errors import BadInput, NotFound
+from haechi.model.indicator import Assertion, Verdict
+from haechi.node.home import Home, find_home
+from haechi.node.lookup import Known, Thing, lookup_all
+from haechi.report import format as formats
+from haechi.report import table as tables
+from haechi.report.messages import text
+
+_MOST_INPUT = 100_000  # values from standard input
+
+
+def command(
+    values: Annotated[
+        list[str], typer.Argument(metavar="VALUE|ID...|-", help="Values as typed or pasted, ids; - reads lines.")
+    ],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show everything known about values and ids: assertions, markings, warning lists, verdicts, sightings.
+
+    Exit status 1 if one is neither a value nor the id of anything here.
+    """
+    asked = [line.strip() for line in sys.stdin if line.strip()][:_MOST_INPUT] if values == ["-"] else values
+    found = lookup_all(Home.open(find_home(home)), asked)
+    errors = [one for one in found if not isinstance(one, Thing)]
+    documents = [msgspec.to_builtins(one) if isinstance(one, Thing) else error_document(one) for one in found]
+    emit({"lookup": documents}, as_json=as_json, table=lambda: _shown(found))
+    if errors:
+        raise typer.Exit(BadInput.exit_status)
+
+
+def _shown(found: list[Thing | BadInput | NotFound]) -> str:
+    parts: list[str] = []
+    for one in found:
+        if not isinstance(one, Thing):
+            note(text("error.line", reason=tables.printable(str(one))))
+        elif one.party is not None:
+            parts.append(_pairs(msgspec.to_builtins(one.party)))
+        elif one.event is not None:
+            parts.append(_pairs(one.event))
+        else:
+            parts += [_value(known) for known in one.values]
+    return "\n\n".join(parts)
+
+
+def _pairs(document: dict[str, Any]) -> str:
+    rows = [
+        [name, ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value]
+        for name, value in document.items()
+    ]
+    return tables.render(tables.make([text("lookup.field"), text("lookup.value")], rows))
+
+
+def _value(known: Known) -> str:
+    named = f"value:{known.value.id}" if known.value else text("lookup.not_named")
+    lines = [f"{tables.printable(known.text)}  ({known.type}, {named})"]
+    lines += ["  " + text("lookup.kept_out", list=name) for name in known.kept_out]
+    lines += ["  " + text("lookup.shown", list=name) for name in known.shown]
+    seen = known.sightings
+    if known.value:
+        span = {"first": formats.time(seen.first), "last": formats.time(seen.last)}
+        lines.append("  " + (text("lookup.sighted", count=seen.count, **span) if seen.count else text("lookup.unseen")))
+    lines += [_verdict(verdict) for verdict in known.verdicts]
+    if known.assertions:
+        headings = [text(f"lookup.{name}") for name in ("source", "marking", "known", "valid", "says", "gone")]
+        lines.append(tables.render(tables.make(headings, [_assertion(one) for one in known.assertions])))
+    return "\n".join(lines)
+
+
+def _verdict(verdict: Verdict) -> str:
+    by, evidence = tables.printable(verdict.by), tables.printable(verdict.evidence)
+    at = formats.time(verdict.at)
+    return "  " + text("lookup.verdict", verdict=verdict.verdict, at=at, by=by, evidence=evidence)
+
+
+def _assertion(one: Assertion) -> list[str]:
+    context = one.context
+    said = [*context.actors, *context.malware, *context.campaigns]
+    shown = ", ".join(said) or context.description or ", ".join(context.references[:1])
+    valid = "" if one.valid_from is None and one.valid_until is None else _span(one.valid_from, one.valid_until)
+    how = "" if one.known_how == "observed" else f" ({one.known_how})"
+    gone = "" if one.gone_at is None else f"{formats.time(one.gone_at)}: {one.gone_why}"
+    marking = one.marking.label + (f" {one.pap.label}" if one.pap is not None else "")
+    return [one.source, marking, formats.time(one.known_at) + how, valid, shown[:100], gone]
+
+
+def _span(first: int | None, last: int | None) -> str:
+    return f"{formats.time(first) if first is not None else ''} - {formats.time(last) if last is not None else ''}"
