@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+import msgspec
+
 from haechi.model.errors import HaechiError, NotFound, UsageError
+from haechi.model.indicator import Assertion
 from haechi.model.sighting import EventId
 from haechi.node.home import Home
 
@@ -35,6 +38,54 @@ def parse(text: str) -> tuple[EventId, int | None]:
 def sighting_id(event: EventId, value_id: int) -> str:
     """The id of the sighting of a value in an event."""
     return f"sighting--{event.input_id}-{event.offset}-{value_id}"
+
+
+def open_id(home: Home, text: str) -> dict[str, Any]:
+    """What an id names. An event's: as `event` gives it. A sighting's: {`id`, `sighting`, `assertions`, `event`}.
+
+    `sighting` is a row of `node.sightings`; `assertions` are all that the catalog has of its value, gone ones too, each
+    with `counts`: whether it was valid at the event's time, known when it was matched, and isn't gone.
+    """
+    wanted, value_id = parse(text)
+    if value_id is None:
+        return event(home, wanted)
+    from haechi.node.sightings import Wanted, opened
+    from haechi.store.catalog.indicators import assertions_of
+
+    only = Wanted(value_id=value_id, input_id=wanted.input_id, offset=wanted.offset, asserted=None)
+    with opened(home, only) as found:
+        row = next(found.rows(1), None)
+    if row is None:
+        raise NotFound(f"no {text.strip()} in the lake", advice="'haechi sightings --json' shows their ids")
+    with home.catalog().connect() as conn:
+        words = [
+            {**_assertion(one), "counts": _counts(one, row["time"], row["matched_at"])}
+            for one in assertions_of(conn, [value_id])
+        ]
+    return {"id": row["id"], "sighting": row, "assertions": words, "event": event(home, wanted)}
+
+
+def _assertion(one: Assertion) -> dict[str, Any]:
+    context = {name: found for name, found in msgspec.structs.asdict(one.context).items() if found}
+    return {
+        "source": one.source,
+        "object_id": one.object_id,
+        "marking": one.marking.label,
+        "pap": one.pap.label if one.pap is not None else None,
+        "confidence": one.confidence,
+        "valid_from": one.valid_from,
+        "valid_until": one.valid_until,
+        "known_at": one.known_at,
+        "known_how": one.known_how,
+        "gone_at": one.gone_at,
+        "gone_why": one.gone_why,
+        **context,
+    }
+
+
+def _counts(one: Assertion, at: int, matched_at: int) -> bool:
+    begun = one.valid_from is None or one.valid_from <= at
+    return begun and (one.valid_until is None or at <= one.valid_until) and one.known_at <= matched_at and not one.gone_at
 
 
 def event(home: Home, wanted: EventId) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from haechi.model.errors import UsageError
+from haechi.model.indicator import ValueType
 from haechi.model.marking import Tlp
-from haechi.model.party import PARENT_SECTOR
+from haechi.model.party import PARENT_SECTOR, SECTORS
 from haechi.node.home import Home
 
 if TYPE_CHECKING:
@@ -66,6 +67,17 @@ BY: dict[str, tuple[tuple[str, str], ...]] = {
     "day": (("day", f"seen_at - seen_at % {DAY}"),),
     "sensor": (("sensor", "sensor"),),
 }
+
+_GROUP = ("sightings", "no_longer_asserted", "events", "indicators", "first", "last")
+_ROW = (
+    "id", "event", "time", "value", "field", "indicator", "indicator_type", "indicator_id", "actors", "marking",
+    "sources", "asserted", "false_positive", "party", "country", "sector", "sensor", "observer", "matched_at",
+)  # fmt: skip
+
+
+def columns(by: str = "") -> tuple[str, ...]:
+    """The keys of a row, or of a group by `by`, in order."""
+    return ("country", *(name for name, _ in BY[by]), *_GROUP) if by else _ROW
 
 
 class Sightings:
@@ -142,6 +154,7 @@ def opened(home: Home, wanted: Wanted) -> Iterator[Sightings]:
     """The wanted sightings, ready to be listed and grouped. `UsageError` where a name that is asked for isn't known."""
     from haechi.store.lake import Lake
 
+    _check(wanted)
     places, arguments = _places(home, wanted)
     connection = Lake(home.lake_path).connect(_days(wanted))
     try:
@@ -162,6 +175,18 @@ def sightings_of_value(home: Home, value_id: int, limit: int = 100) -> dict[str,
     """
     with opened(home, Wanted(value_id=value_id, asserted=None)) as found:
         return {"scopes": [msgspec.structs.asdict(s) for s in found.scopes()], "rows": list(found.rows(limit))}
+
+
+def _check(wanted: Wanted) -> None:
+    """Names of a closed set are refused when they aren't in it: an empty answer would look like a finding."""
+    kinds = [kind.value for kind in ValueType]
+    for name, given, known in (("sector", wanted.sector, SECTORS), ("type", wanted.type, kinds)):
+        if given and given not in known:
+            raise UsageError(f"no {name} {given!r}", advice=f"One of: {', '.join(known)}")
+    if wanted.country not in ("", "-") and not (len(wanted.country) == 2 and wanted.country.isalpha()):
+        raise UsageError(f"{wanted.country!r} is no country", advice="Write it as TW or KR; - is: of no known party")
+    if wanted.since is not None and wanted.until is not None and wanted.since >= wanted.until:
+        raise UsageError("the span ends before it begins", advice="--since is the earlier of the two")
 
 
 def _days(wanted: Wanted) -> Sequence[int] | None:
