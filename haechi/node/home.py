@@ -15,6 +15,7 @@ from haechi.model.errors import Conflict, NodeCannot, NotFound, UsageError
 from haechi.node import config as settings
 from haechi.node import keys
 from haechi.node.config import HOME_VERSION, Config
+from haechi.store.files import fsync_path
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -182,13 +183,13 @@ def _register(folder: Path, config: Config) -> None:
 
 def _move(beside: Path, path: Path, config: Config) -> None:
     for folder in (*(beside / name for name in FOLDERS), beside):
-        _sync(folder)
+        fsync_path(folder)
     try:
         beside.rename(path)  # refused where the folder has been filled meanwhile
     except OSError as error:
         _withdraw(config)
         raise NodeCannot(f"{path} can't be made: {error.strerror}", advice="Name a new folder for the node") from error
-    _sync(path.parent)
+    fsync_path(path.parent)
 
 
 def _withdraw(config: Config) -> None:
@@ -202,14 +203,6 @@ def _withdraw(config: Config) -> None:
     with engine.begin() as conn:
         parties.remove_unused(conn, config.party_uuid)
     engine.dispose()
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _check_rights(path: Path) -> None:

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from haechi.model.clock import Clock
 from haechi.model.errors import NodeCannot, NotVerified
+from haechi.store.files import fsync_path
 
 LOG: Final = "log.jsonl"
 CHECKPOINTS: Final = "checkpoints.jsonl"
@@ -187,9 +188,7 @@ def _open_private(path: Path) -> BinaryIO:
     new = not path.exists()
     file = os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+b", buffering=0)
     if new:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(folder)
-        os.close(folder)
+        fsync_path(path.parent)
     return file
 
 
