@@ -59,6 +59,10 @@ def add(
     known_why: Annotated[str, typer.Option("--known-why", metavar="REASON", help="Why since then.")] = "",
     replace: Annotated[bool, typer.Option("--replace", help="Close what this list no longer has.")] = False,
     kind: TypeOption = None,
+    actor: Annotated[
+        list[str] | None,
+        typer.Option("--actor", metavar="NAME", help="Whom a list is laid to; may be given several times."),
+    ] = None,
     format: Annotated[Format | None, typer.Option("--format", help="Else told from the file's content.")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -77,6 +81,7 @@ def add(
         replace=replace,
         kind=kind,
         format=format,
+        actors=actor or (),
     )
     refused = [BadInput(one.reason, location=one.location) for file in told for one in file.refused]
     documents = [_added(file) for file in told]

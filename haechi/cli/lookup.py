@@ -1,6 +1,7 @@
 """`haechi lookup`: everything known about a value or an id."""
 
 import sys
+from datetime import date, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -33,10 +34,19 @@ def command(
     asked = [line.strip() for line in sys.stdin if line.strip()][:_MOST_INPUT] if values == ["-"] else values
     found = lookup_all(Home.open(find_home(home)), asked)
     errors = [one for one in found if not isinstance(one, Thing)]
-    documents = [msgspec.to_builtins(one) if isinstance(one, Thing) else error_document(one) for one in found]
+    documents = [_document(one) if isinstance(one, Thing) else error_document(one) for one in found]
     emit({"lookup": documents}, as_json=as_json, table=lambda: _shown(found))
     if errors:
         raise typer.Exit(BadInput.exit_status)
+
+
+def _document(thing: Thing) -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.to_builtins(thing, builtin_types=(datetime, date, bytes))
+    for known, shown in zip(thing.values, document["values"], strict=True):
+        for assertion, said in zip(known.assertions, shown["assertions"], strict=True):
+            said["marking"] = assertion.marking.label
+            said["pap"] = None if assertion.pap is None else assertion.pap.label
+    return document
 
 
 def _shown(found: list[Thing | BadInput | NotFound]) -> str:

@@ -16,7 +16,7 @@ from haechi.detect.warninglist import WarningLists, edition
 from haechi.formats import bulk, csvlist, detectformat, jsondoc, misp, plain, stix
 from haechi.formats.detectformat import Format
 from haechi.model.errors import BadInput, NodeCannot, NotFound, UsageError
-from haechi.model.indicator import Value, ValueType, Verdict
+from haechi.model.indicator import Context, Value, ValueType, Verdict
 from haechi.model.location import Location
 from haechi.model.marking import Tlp
 from haechi.model.source_object import Refused, SourceObject
@@ -60,13 +60,14 @@ def add(
     replace: bool = False,
     kind: ValueType | None = None,
     format: Format | None = None,
+    actors: Sequence[str] = (),
 ) -> list[Added]:
     """Add the indicators of files; folders are searched. One result a file, refusals within, in the files' order.
 
     `source` names who says so (else each file's name does); `marking` is what unmarked objects of that source get,
     from now on; `known_at` asserts an earlier time for what is new here and needs `known_why`; `replace` closes what
-    a list no longer has; `kind` is the type of all values of a plain list. Raises `UsageError`, `NotFound` and, for
-    a file that can't be read at all, `BadInput`.
+    a list no longer has; `kind` is the type of all values of a plain list and `actors` are whom a list is laid to. A file that can't be read at all has that
+    as its one refusal. Raises `UsageError`, `NotFound`, `NodeCannot`.
     """
     _check(home, known_at, known_why)
     return [
@@ -80,6 +81,7 @@ def add(
             replace=replace,
             kind=kind,
             format=format,
+            context=Context(actors=tuple(actors)),
         )
         for path in _files(paths)
     ]
@@ -112,20 +114,20 @@ def _add_file(home: Home, path: Path, *, source: str, format: Format | None, **o
     try:
         with path.open("rb") as file:
             head = file.read(detectformat.HEAD)
-            detected = _detected(head, path, format)
+            detected = _detected(head, format)
             file.seek(0)
             return _merge(home, path, file, detected, source, **options)
+    except BadInput as error:  # nothing of this file was taken; the files after it are
+        location = msgspec.structs.replace(error.location, path=str(path))
+        reason = f"{error.reason}. {error.advice}" if error.advice else error.reason
+        refused = Refused(location=location, reason=reason)
+        return Added(path=str(path), format="", why="", source=source, refused_count=1, refused=[refused])
     except OSError as error:
         raise NodeCannot(f"{path} can't be read: {error.strerror}") from error
 
 
-def _detected(head: bytes, path: Path, format: Format | None) -> detectformat.Detected:
-    if format is not None:
-        return detectformat.Detected(format, "it was said so")
-    try:
-        return detectformat.detect(head)
-    except BadInput as error:
-        raise BadInput(error.reason, location=Location(path=str(path)), advice=error.advice) from None
+def _detected(head: bytes, format: Format | None) -> detectformat.Detected:
+    return detectformat.Detected(format, "it was said so") if format is not None else detectformat.detect(head)
 
 
 def _merge(
@@ -140,12 +142,13 @@ def _merge(
     known_why: str,
     replace: bool,
     kind: ValueType | None,
+    context: Context,
 ) -> Added:
     told = Added(path=str(path), format=detected.format.value, why=detected.why, source=source)
     log = home.audit()
     with home.catalog().begin() as conn:
         source_id, default = indicator_load.source_id(conn, source, marking)
-        found = _parsed(file, detected.format, str(path), default, kind)
+        found = _parsed(file, detected.format, str(path), default, kind, context)
         loaded = indicator_load.load(
             conn,
             source_id,
@@ -163,12 +166,12 @@ def _merge(
 
 
 def _parsed(
-    file: BinaryIO, format: Format, path: str, marking: Tlp, kind: ValueType | None
+    file: BinaryIO, format: Format, path: str, marking: Tlp, kind: ValueType | None, context: Context
 ) -> Iterator[SourceObject | Refused]:
     if format is Format.PLAIN:
-        return plain.parse(_blocks(file), path=path, marking=marking, kind=kind)
+        return plain.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
     if format is Format.CSV:
-        return csvlist.parse(_blocks(file), path=path, marking=marking, kind=kind)
+        return csvlist.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
     data = file.read(jsondoc.MAX_BYTES + 1)
     if format is Format.STIX:
         return stix.parse(data, path=path, marking=marking)

@@ -91,7 +91,9 @@ MERGE_VALUES: tuple[Step, ...] = (
     # Sorted, so that the index is written from left to right.
     Step(
         "INSERT INTO value (type, text) SELECT DISTINCT s.type, s.text FROM staged_value s"
-        " JOIN staged_object o ON o.n = s.n AND o.state IN (0, 1) AND o.revoked = 0 ORDER BY s.type, s.text"
+        " JOIN staged_object o ON o.n = s.n AND o.state IN (0, 1) AND o.revoked = 0"
+        # Asked first, for on a conflict SQLite and PostgreSQL use up an id all the same.
+        " WHERE NOT EXISTS (SELECT 1 FROM value v WHERE v.type = s.type AND v.text = s.text) ORDER BY s.type, s.text"
         " ON CONFLICT (type, text) DO NOTHING",
         (),
         "values",
