@@ -25,7 +25,7 @@ Outcome = dict[str, Any]
 def ours(data: Path, prepared: Path, events: Path) -> Outcome:
     """One ingest on a copy of the prepared home."""
     home = copy_of(prepared, data / "home-run")
-    outcome = run_child(script("ours", "ingest", home, events, "--warm", warm_file(events), "--format", "eve"))
+    outcome = run_child(script("ours", "ingest", home, events, "--warm", warm_file(events)))
     outcome["megabytes"] = sum(f.stat().st_size for f in (home / "lake").rglob("*.parquet")) / 2**20
     return outcome
 
@@ -36,7 +36,7 @@ def told(outcomes: list[Outcome]) -> Outcome:
     last = outcomes[-1]
     return {
         "name": last["peer"], "events": last["events"], "rate": last["events"] / median(seconds), "seconds": median(seconds),
-        "spread": f"{min(seconds):.2f}-{max(seconds):.2f}", "rss": max(o["rss"] for o in outcomes), "sightings": last["sightings"],
+        "spread": f"{min(seconds):.2f}-{max(seconds):.2f}", "cpu": median(o["cpu"] for o in outcomes) if "cpu" in last else None, "rss": max(o["rss"] for o in outcomes), "sightings": last["sightings"],
     }  # fmt: skip
 
 
@@ -49,8 +49,9 @@ def table(results: list[Outcome]) -> str:
     ]
     for r in results:
         ratio = f"{first / r['rate']:.1f}x" if r is not results[0] else ""
+        cpu = "" if r["cpu"] is None else f"{r['cpu']:.2f}"
         lines.append(
-            f"| {r['name']} | {r['events']} | {r['seconds']:.2f} ({r['spread']}) | {r['rate'] / 1000:.1f} | {ratio} | {r['rss']:.0f} |"
+            f"| {r['name']} | {r['events']} | {r['seconds']:.2f} ({r['spread']}) | {r['rate'] / 1000:.1f} | {ratio} | {cpu} | {r['rss']:.0f} |"
         )
     return "\n".join(lines)
 

@@ -31,18 +31,17 @@ def prepare(home_path: Path, indicators: Path, database: str | None) -> dict[str
 
 def ingest(home_path: Path, files: list[Path], warm: Path | None, reader: str, zone: str) -> dict[str, Any]:
     """Ingest `files`; `seconds` covers the call from parse to durable commit, `warm_seconds` the small file before it."""
-    from haechi.node.ingest import ingest as run
-
     from haechi.node.home import Home
+    from haechi.node.ingest import ingest as run
 
     home = Home.open(home_path)
     started = time.perf_counter()
     if warm:
         run(home, [warm], format=reader, zone=zone, sensor="warm-up")
     warm_seconds = time.perf_counter() - started
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     done = run(home, files, format=reader, zone=zone)
-    seconds = time.perf_counter() - started
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     told = {
         "peer": "haechi",
         "events": done.events,
@@ -50,7 +49,7 @@ def ingest(home_path: Path, files: list[Path], warm: Path | None, reader: str, z
         "blank": done.blank,
         "sightings": {"all": done.sightings},
     }
-    return {**told, "seconds": seconds, "warm_seconds": warm_seconds}
+    return {**told, "seconds": seconds, "cpu": cpu, "warm_seconds": warm_seconds}
 
 
 def sightings_by_field(home_path: Path) -> dict[str, int]:

@@ -18,7 +18,9 @@ from pathlib import Path
 from bench.measure import default_folder
 
 KINDS = {"ipv4": "ip4", "ipv4-net": "cidr4", "ipv6": "ip6", "ipv6-net": "cidr6"}
-ROUND = re.compile(r"everything on, NS=\d+ \d+ k ev/s ([\d.]+)s.*?bad (\d+) sightings (\d+) peakRSS (\d+)")
+ROUND = re.compile(
+    r"everything on, NS=\d+ \d+ k ev/s ([\d.]+)s.*?cpu ([\d.]+).*?bad (\d+) sightings (\d+) peakRSS (\d+)"
+)
 
 
 def prepare(data: Path, folder: Path) -> None:
@@ -54,7 +56,12 @@ def main() -> None:
         sys.exit(done.stderr[-2000:] + done.stdout[-1000:])
     lines = json.loads((a.data / "eve.data.json").read_text())["lines"]
     seconds = [r[0] for r in rounds]
-    told = {"bad": int(rounds[0][1]), "sightings": {"all": int(rounds[0][2])}, "rss_inside": rounds[-1][3]}
+    told = {
+        "cpu": sorted(r[1] for r in rounds)[len(rounds) // 2],
+        "bad": int(rounds[0][2]),
+        "sightings": {"all": int(rounds[0][3])},
+        "rss_inside": rounds[-1][4],
+    }
     print(
         json.dumps(
             {

@@ -35,16 +35,11 @@ def prepared_home(data: Path, *, fresh: bool = False) -> Path:
     print(
         f"indicators loaded in {loaded['load_seconds']:.1f} s, RSS {loaded['rss']:.0f} MB: {loaded['told']}", flush=True
     )
-    warmed = run_child(script("ours", "ingest", home, warm_file(data / "eve.json"), "--format", "eve"))
+    warm = copy_of(home, data / "home-warm")
+    warmed = run_child(script("ours", "ingest", warm, warm_file(data / "eve.json")))
     print(f"index built and all compiled in {warmed['seconds']:.1f} s, RSS {warmed['rss']:.0f} MB", flush=True)
-    empty_lake(home)
+    shutil.copytree(warm / "cache", home / "cache", dirs_exist_ok=True)
     return home
-
-
-def empty_lake(home: Path) -> None:
-    """Take what lies in the lake away."""
-    for entry in (home / "lake").iterdir():
-        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def copy_of(prepared: Path, target: Path) -> Path:

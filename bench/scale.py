@@ -51,7 +51,7 @@ def main() -> None:
                 )
             )
         copy_of(prepared, home)
-        o = run_child(script("ours", "ingest", home, events, "--warm", warm_file(events), "--format", "eve"))
+        o = run_child(script("ours", "ingest", home, events, "--warm", warm_file(events)))
         assert o["events"] + o["bad"] + o["blank"] == millions * 1_000_000, f"lines lost: {o}"
         lake = sum(f.stat().st_size for f in (home / "lake").rglob("*.parquet")) / 2**20
         print(
