@@ -1,4 +1,7 @@
-"""The one `MetaData` of the catalog's tables, with names for every constraint so that migrations can speak of them."""
+"""The one `MetaData` of the catalog's tables, with names for every constraint so that migrations can speak of them.
+
+A change of a table needs its step: `python -m haechi.store.catalog.migrations.write NUMBER "What it does"`.
+"""
 
 from sqlalchemy import BigInteger, Connection, Integer, MetaData, Table, text
 

@@ -19,7 +19,7 @@ from haechi.store.catalog.base import METADATA
 REVISIONS: tuple[str, ...] = ("0001",)
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_TABLES = ("indicator_tables", "inputs", "parties", "sensors")
+TABLE_MODULES: tuple[str, ...] = ("indicator_tables", "inputs", "parties", "sensors")
 _BUSY_MS = 30_000  # how long a writer waits for another process's transaction
 _UPGRADE_LOCK = 0x4841_4543  # PostgreSQL advisory lock; any number that only Haechi uses
 
@@ -50,7 +50,7 @@ class CatalogEngine(Engine):
 
 def all_tables() -> MetaData:
     """The catalog's tables, all modules that define some imported."""
-    for name in _TABLES:
+    for name in TABLE_MODULES:
         import_module(f"haechi.store.catalog.{name}")
     return METADATA
 

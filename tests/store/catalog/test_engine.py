@@ -1,5 +1,6 @@
 """Opening the catalog: durable settings, one schema on both databases, a newer one refused."""
 
+import re
 import sqlite3
 import stat
 import threading
@@ -41,6 +42,12 @@ def _definitions(engine: Engine) -> dict[str, list[str]]:
     query = text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE '%alembic%'")
     with engine.connect() as conn:
         return {name: sorted(line.strip(" ,\t") for line in sql.splitlines()) for name, sql in conn.execute(query)}
+
+
+def test_every_module_with_tables_is_known() -> None:
+    folder = Path(catalog.__file__).parent
+    defining = {path.stem for path in folder.glob("*.py") if re.search(r"= Table\(", path.read_text("utf-8"))}
+    assert defining == set(catalog.TABLE_MODULES)
 
 
 def test_the_known_revisions_are_those_in_the_package() -> None:

@@ -7,6 +7,7 @@ see a renamed column. Then name the revision in `engine.REVISIONS`.
 """
 
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -44,6 +45,7 @@ def main(revision: str, title: str) -> Path:
         old.unlink()
     path = VERSIONS / f"{revision}_{re.sub('[^a-z0-9]+', '_', title.lower()).strip('_')}.py"
     path.write_text(_STEP.format(title=title, revision=revision, before=before, body=_body(before)), "utf-8")
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(path)], check=False)
     return path
 
 
