@@ -31,6 +31,7 @@ from haechi.store.audit import (
 )
 
 _ADVICE: Final = "Compare with a backup; what the log says from there on can't be relied on"
+_ELSEWHERE: Final = "the checkpoint kept elsewhere"
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,27 +53,28 @@ def verify(folder: Path, public_key: Ed25519PublicKey, *, known: Iterable[Checkp
     if not log.is_file():
         raise NotFound(f"no audit log at {log}", advice="See 'haechi doctor'")
     log_size, signed_size = _sizes(log, signed)
-    expected: dict[int, list[tuple[str, Checkpoint]]] = {}
-    for number, checkpoint in _checkpoints(signed, signed_size, public_key):
-        expected.setdefault(checkpoint.seq, []).append((f"{signed}:{number}", checkpoint))
-    count = sum(map(len, expected.values()))
+    elsewhere: dict[int, list[Checkpoint]] = {}
     for checkpoint in known:
-        _check_signature("the checkpoint kept elsewhere", checkpoint, public_key)
-        expected.setdefault(checkpoint.seq, []).append(("the checkpoint kept elsewhere", checkpoint))
+        _check_signature(_ELSEWHERE, checkpoint, public_key)
+        elsewhere.setdefault(checkpoint.seq, []).append(checkpoint)
 
-    entries, head, torn = 0, START, 0
+    checkpoints = _checkpoints(signed, signed_size, public_key)
+    due = next(checkpoints, None)
+    entries, head, torn, count, newest = 0, START, 0, 0, 0
     for line, ended in _lines(log, log_size):
         if not ended:
             torn = len(line)
             break
         _check_entry(log, entries + 1, line, head)
         entries, head = entries + 1, digest(line)
-        for where, checkpoint in expected.get(entries, ()):
-            if checkpoint.head != head:
-                _fail(log, entries, f"it isn't the entry that {where} signed: it or one before was written anew")
-    newest = max(expected, default=0)
-    if newest > entries:
-        _fail(log, entries + 1, f"the tail is cut off: a checkpoint signed {newest} entries, {entries} are left")
+        for checkpoint in elsewhere.pop(entries, ()):
+            _check_head(log, entries, head, _ELSEWHERE, checkpoint)
+        while due is not None and due[1].seq <= entries:
+            _check_head(log, entries, head, f"{signed}:{due[0]}", due[1])
+            count, newest, due = count + 1, entries, next(checkpoints, None)
+    beyond = [*elsewhere, *((due[1].seq,) if due else ()), *(checkpoint.seq for _, checkpoint in checkpoints)]
+    if beyond:
+        _fail(log, entries + 1, f"the tail is cut off: a checkpoint signed {max(beyond)} entries, {entries} are left")
     return Verified(entries=entries, head=head, checkpoints=count, signed=newest, torn=torn)
 
 
@@ -112,6 +114,13 @@ def _check_entry(path: Path, number: int, line: bytes, head: str) -> None:
     if entry.prev != head:
         before = f"line {number - 1}" if number > 1 else "its start"
         _fail(path, number, f"the chain breaks: {before} or this line was changed")
+
+
+def _check_head(path: Path, number: int, head: str, where: str, checkpoint: Checkpoint) -> None:
+    if checkpoint.seq != number:
+        raise NotVerified(f"{where}: checkpoints were moved or added", advice=_ADVICE)
+    if checkpoint.head != head:
+        _fail(path, number, f"it isn't the entry that {where} signed: it or one before was written anew")
 
 
 def _checkpoints(path: Path, size: int, public_key: Ed25519PublicKey) -> Iterator[tuple[int, Checkpoint]]:

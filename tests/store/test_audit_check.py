@@ -111,6 +111,14 @@ def test_a_changed_checkpoint_does_not_hold(tmp_path: Path, field: str) -> None:
         verify(tmp_path, PUBLIC)
 
 
+def test_moved_checkpoints_do_not_hold(tmp_path: Path) -> None:
+    filled(tmp_path)
+    path = tmp_path / CHECKPOINTS
+    path.write_bytes(b"".join(reversed(path.read_bytes().splitlines(keepends=True))))
+    with pytest.raises(NotVerified, match=rf"{CHECKPOINTS}:2: checkpoints were moved or added"):
+        verify(tmp_path, PUBLIC)
+
+
 def test_another_keys_checkpoint_does_not_count(tmp_path: Path) -> None:
     filled(tmp_path)
     with pytest.raises(NotVerified, match=rf"{CHECKPOINTS}:1: signed by another key"):
