@@ -138,28 +138,32 @@ def test_every_command_module_is_listed() -> None:
     assert found <= listed, f"add a row to COMMANDS in haechi/cli/main.py: {sorted(found - listed)}"
 
 
+def words_of(tree: ast.AST) -> set[str]:
+    """String constants and struct fields of a module."""
+    words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    fields = (node.target for node in ast.walk(tree) if isinstance(node, ast.AnnAssign))
+    return words | {field.id for field in fields if isinstance(field, ast.Name)}
+
+
 def test_every_message_is_used_and_every_use_has_its_message() -> None:
-    """Ids are found as `text("...")`; one built as f"doctor.{name}" uses the ids whose rest its file names as a word."""
-    used: set[str] = set()
-    wanted: dict[str, str] = {}
+    """An id stands as `text("a.b")`, or is put together as f"a.{name}" with a name that is a word or field somewhere."""
     known = set(catalogue("en"))
-    for path in MODULES:
-        source = path.read_text()
-        if "haechi.report.messages" not in source and "Finding(" not in source:  # another `text`: SQLAlchemy's
-            continue
-        tree = ast.parse(source)
-        words = {
-            node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        }
+    trees = {path: ast.parse(path.read_text()) for path in MODULES}
+    names = set().union(*map(words_of, trees.values()))
+    used = {f"command.{name}" for name in COMMANDS}
+    wanted: dict[str, str] = {}
+    for path, tree in trees.items():
+        words = words_of(tree)
         used |= known & words
+        if "haechi.report.messages" not in path.read_text():  # another `text`: SQLAlchemy's
+            continue
         for prefix in {word for word in words if re.fullmatch(r"[a-z]+\.([a-z_.]+[._])?", word)}:
             used |= {
-                message for message in known if message.startswith(prefix) and message.removeprefix(prefix) in words
+                message for message in known if message.startswith(prefix) and message.removeprefix(prefix) in names
             }
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "text":
                 wanted |= {str(a.value): path.name for a in node.args[:1] if isinstance(a, ast.Constant)}
-    used |= {f"command.{name}" for name in COMMANDS}
     missing = {message: path for message, path in wanted.items() if message not in known}
     assert not missing, f"not in haechi/report/messages/en.toml: {missing}"
     assert not known - used, f"in haechi/report/messages/en.toml, but nowhere used: {sorted(known - used)}"
