@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import stat
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,34 @@ def test_processes_that_append_side_by_side_keep_one_chain(tmp_path: Path) -> No
     for worker_id in range(2):  # each process's entries stand in the order in which it wrote them
         mine = [subject for subject in subjects if subject.startswith(f"{worker_id}-")]
         assert mine == [f"{worker_id}-{number}" for number in range(40)]
+
+
+def _append_for_ever(folder: Path, said: Connection) -> None:
+    log = open_log(folder, every=5)
+    while True:
+        said.send(log.append("test.append").seq)
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    acknowledged = 0
+    for wanted in (3, 10, 1):
+        receiving, sending = spawn.Pipe(duplex=False)
+        worker = spawn.Process(target=_append_for_ever, args=(tmp_path, sending))
+        worker.start()
+        for _ in range(wanted):
+            acknowledged = receiving.recv()
+        worker.kill()
+        worker.join()
+        sending.close()
+        while receiving.poll():
+            try:
+                acknowledged = receiving.recv()
+            except EOFError:
+                break
+        receiving.close()
+        open_log(tmp_path)
+        assert verify(tmp_path, KEY.public_key()).entries >= acknowledged
 
 
 def test_the_lock_is_held_for_one_append_only(tmp_path: Path) -> None:
