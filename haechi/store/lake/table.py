@@ -15,18 +15,30 @@ from typing import Any
 import duckdb
 import msgspec
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from haechi.model.errors import Conflict, NodeCannot
 from haechi.model.event import EVENT, LAKE_SCHEMA, QUARANTINE, SCHEMA_VERSION, SIGHTING
 from haechi.store.files import fsync_path, locked
-from haechi.store.lake.repair import FILES_KEY, move_aside, torn_entry
+from haechi.store.lake.repair import FILES_KEY, TRANSACTIONS_KEY, move_aside, torn_checkpoint, torn_entry
 
+# All log entries stay: a checkpoint that a power cut tore can be done without.
+KEEP_LOG = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 _PARTITIONS = ["kind", "day"]
 _VERSION_KEY = "haechi.schemaVersion"
 EPOCH = date(1970, 1, 1)
+
+
+def flush_log(path: Path, version: int) -> None:
+    """Flush a log entry, the checkpoint that was written with it, and the folder that names them."""
+    log = path / "_delta_log"
+    fsync_path(log / f"{version:020d}.json")
+    for checkpoint in log.glob(f"{version:020d}.checkpoint.parquet"):
+        fsync_path(checkpoint)
+        fsync_path(log / "_last_checkpoint")
+    fsync_path(log)
 
 
 class Staged(msgspec.Struct, frozen=True):
@@ -46,13 +58,19 @@ class Lake:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.moved_aside: Path | None = None
+        log = path / "_delta_log"
+        if not log.is_dir():
+            raise _no_lake(path)
         with locked(path / "_lock"):
-            if (torn := torn_entry(path / "_delta_log")) is not None:
+            if (torn := torn_entry(log)) is not None:
                 self.moved_aside = move_aside(torn)
+            if (torn := torn_checkpoint(log)) is not None:
+                move_aside(torn)
+                (log / "_last_checkpoint").unlink(missing_ok=True)
         try:
             self._table = DeltaTable(str(path))
         except TableNotFoundError:
-            raise NodeCannot(f"{path} holds no lake", advice="Make a node with: haechi init") from None
+            raise _no_lake(path) from None
         version = self._table.metadata().configuration.get(_VERSION_KEY, "1")
         if int(version) > SCHEMA_VERSION:
             raise NodeCannot(
@@ -100,23 +118,27 @@ class Lake:
         version: int | None = self._table.transaction_version(application)
         return version
 
-    def commit(self, files: Sequence[Staged], versions: Mapping[str, int]) -> bool:
+    def commit(
+        self, files: Sequence[Staged], versions: Mapping[str, int], begins: Mapping[str, int] | None = None
+    ) -> bool:
         """Commit the files with each application's new version; False if they were committed before.
 
-        Raises Conflict if only some of the applications had been: then the batch was cut differently and nothing is
-        written.
+        `begins` says from which version on the files hold the application's rows. Raises Conflict, and writes nothing,
+        where the table is at another one, or if only some of the applications had been committed: then another process
+        was first, and its batch was cut differently.
         """
         with locked(self.path / "_lock"):
             self._table.update_incremental()
-            done = [(self._table.transaction_version(app) or -1) >= version for app, version in versions.items()]
+            at = {app: self._table.transaction_version(app) for app in versions}
+            done = [(found := at[app]) is not None and found >= version for app, version in versions.items()]
             if all(done):
                 return False
-            if any(done):
+            if any(done) or any((at[app] or 0) != begin for app, begin in (begins or {}).items()):
                 raise Conflict(
                     "part of this batch is in the lake already", advice="Run the ingest again: it goes on from there"
                 )
             properties = CommitProperties(
-                custom_metadata={FILES_KEY: str(len(files))},
+                custom_metadata={FILES_KEY: str(len(files)), TRANSACTIONS_KEY: str(len(versions))},
                 app_transactions=[Transaction(app, version) for app, version in versions.items()],
             )
             try:
@@ -126,14 +148,45 @@ class Lake:
                     schema=self._table.schema(),
                     partition_by=_PARTITIONS,
                     commit_properties=properties,
+                    post_commithook_properties=KEEP_LOG,
                 )
             except CommitFailedError as error:
                 raise Conflict(f"another writer was first: {error}", advice="Run the ingest again") from None
+            self._table.update_incremental()
+            flush_log(self.path, self._table.version())
+        return True
+
+    def replace(self, old: Sequence[str], new: Sequence[Staged], *, at: int) -> bool:
+        """Take files out of the table and add others in one commit; `at` is now, in microseconds UTC.
+
+        `old` are paths as `files` gives them. False, with nothing changed, if one of them is in the table no longer:
+        another process was first, read it again. The old files stay on disk for readers until they are vacuumed.
+        """
+        with locked(self.path / "_lock"):
+            self._table.update_incremental()
+            if not set(old) <= set(self._table.file_uris()):
+                return False
+            # What goes stands before what comes in the log entry: an entry that is cut off lacks an addition, which shows.
+            actions = [*map(self._removal, old, [at] * len(old)), *map(self._action, new)]
+            self._table.create_write_transaction(
+                actions,
+                mode="append",
+                schema=self._table.schema(),
+                partition_by=_PARTITIONS,
+                commit_properties=CommitProperties(custom_metadata={FILES_KEY: str(len(new))}),
+            )
             self._table.update_incremental()
             log = self.path / "_delta_log"
             fsync_path(log / f"{self._table.version():020d}.json")
             fsync_path(log)
         return True
+
+    def _removal(self, name: str, at: int) -> RemoveAction:
+        file = Path(name)
+        values = dict(folder.split("=", 1) for folder in file.relative_to(self.path).parent.parts)
+        return RemoveAction(
+            str(file.relative_to(self.path)), True, at // 1000, size=file.stat().st_size, partition_values=values
+        )
 
     def files(self, kind: str, days: Sequence[int] | None = None) -> list[str]:
         """Paths of the committed files of a kind, of all days or of those given (days since 1970-01-01)."""
@@ -164,6 +217,9 @@ class Lake:
                     " hive_types={'kind': VARCHAR, 'day': DATE})"
                 )
             connection.execute(f"create view {kind} as {source}")
+        folder = str(self.path).replace("'", "''")
+        connection.execute(f"set allowed_directories=['{folder}']")
+        connection.execute("set enable_external_access=false; set lock_configuration=true")
         return connection
 
     def _action(self, file: Staged) -> AddAction:
@@ -178,6 +234,10 @@ class Lake:
         values = {"kind": file.kind, "day": str(EPOCH + timedelta(days=file.day))}
         status = os.stat(path)
         return AddAction(file.path, status.st_size, values, int(status.st_mtime * 1000), True, json.dumps(statistics))
+
+
+def _no_lake(path: Path) -> NodeCannot:
+    return NodeCannot(f"{path} holds no lake", advice="Make a node with: haechi init")
 
 
 def _iso(microseconds: int) -> str:
