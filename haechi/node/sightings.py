@@ -107,7 +107,7 @@ class Sightings:
         sources (how many), asserted, false_positive (bool); party, country, sector (of the affected party, None where
         none is known), sensor, observer.
         """
-        sql = f"select * exclude (n) from sight where {self._state()} order by seen_at desc, input_id desc, raw_offset desc"
+        sql = f"select * exclude (n, matcher) from sight where {self._state()} order by seen_at desc, input_id desc, raw_offset desc"
         for row in self._rows(sql + (f" limit {int(limit)}" if limit else "")):
             yield _shown(row)
 
@@ -283,26 +283,43 @@ def _join(connection: "duckdb.DuckDBPyConnection", home: Home, wanted: Wanted) -
     if wanted.value:
         where.append("(lower(hit.value) glob $value or lower(k.text) glob $value)")
         arguments["value"] = _glob(wanted.value)
-    connection.execute(
-        """
-        create temp table sight as
-        with counts as (
-            select hit.n, count(distinct word.source) as sources, max(word.marking) as marking,
-                   list_sort(list_distinct(flatten(list(word.actors)))) as actors
-            from hit join word on word.value_id = hit.value_id and word.known_at <= hit.matched_at
-                 and coalesce(word.valid_from <= hit.seen_at, true) and coalesce(hit.seen_at <= word.valid_until, true)
-            group by hit.n)
-        select hit.*, k.text as indicator, k.type, coalesce(k.false_positive, false) as false_positive,
-               coalesce(counts.sources, 0) as sources, counts.marking, coalesce(counts.actors, []) as actors,
-               coalesce(counts.sources, 0) > 0 as asserted, party.name as party, coalesce(party.country, '') as country,
-               party.sector, sensor.name as sensor, observer.name as observer
-        from hit left join counts on counts.n = hit.n left join known k on k.value_id = hit.value_id
-             left join party on party.id = hit.affected_id left join party observer on observer.id = hit.observer_id
-             left join sensor on sensor.id = hit.sensor_id
-        where """
-        + " and ".join(where),
-        arguments or None,
-    )
+    connection.execute(f"create temp table sight as {_SIGHT} where {' and '.join(where)}", arguments or None)
+
+
+# Of most values an assertion counts at all hits or at none; only where some assertion begins or ends to count among
+# them is it asked hit by hit.
+_SIGHT = """
+with span as (
+    select value_id, min(seen_at) as seen_from, max(seen_at) as seen_to, min(matched_at) as matched_from,
+           max(matched_at) as matched_to from hit group by value_id),
+judged as (
+    select word.*,
+           known_at <= matched_from and coalesce(valid_from <= seen_from, true) and coalesce(seen_to <= valid_until, true)
+               as always,
+           known_at > matched_to or coalesce(valid_from > seen_to, false) or coalesce(seen_from > valid_until, false)
+               as never
+    from word join span using (value_id)),
+mixed as (select distinct value_id from judged where not (always or never)),
+by_value as (
+    select value_id, count(distinct source) as sources, max(marking) as marking,
+           list_sort(list_distinct(flatten(list(actors)))) as actors
+    from judged where always and value_id not in (from mixed) group by value_id),
+by_hit as (
+    select hit.n, count(distinct word.source) as sources, max(word.marking) as marking,
+           list_sort(list_distinct(flatten(list(word.actors)))) as actors
+    from hit join mixed using (value_id) join word using (value_id)
+    where word.known_at <= hit.matched_at
+          and coalesce(word.valid_from <= hit.seen_at, true) and coalesce(hit.seen_at <= word.valid_until, true)
+    group by hit.n)
+select hit.*, k.text as indicator, k.type, coalesce(k.false_positive, false) as false_positive,
+       coalesce(v.sources, h.sources, 0) as sources, coalesce(v.marking, h.marking) as marking,
+       coalesce(v.actors, h.actors, []) as actors, coalesce(v.sources, h.sources, 0) > 0 as asserted,
+       party.name as party, coalesce(party.country, '') as country, party.sector, sensor.name as sensor,
+       observer.name as observer
+from hit left join by_value v on v.value_id = hit.value_id left join by_hit h on h.n = hit.n
+     left join known k on k.value_id = hit.value_id left join party on party.id = hit.affected_id
+     left join party observer on observer.id = hit.observer_id left join sensor on sensor.id = hit.sensor_id
+"""
 
 
 def _glob(text: str) -> str:
