@@ -97,7 +97,9 @@ def load(
             "known_at": at if known_at is None else known_at,
             "how": how,
         }
-        for step in (*MERGE_OBJECTS, *MERGE_VALUES, *list_steps(conn, source, list_name, replace), *MERGE_PATTERNS):
+        for step in (*MERGE_OBJECTS, *MERGE_VALUES):
+            _run(conn, step, arguments, done)
+        for step in (*list_steps(conn, source, list_name, replace), *MERGE_PATTERNS):  # asks what the merge left
             _run(conn, step, arguments, done)
         done.unchanged += int(conn.execute(text("SELECT count(*) FROM staged_pair")).scalar_one()) - done.added
         done.conflicts = list(_conflicts(conn))

@@ -1,0 +1,218 @@
+"""What loading promises, on SQLite and PostgreSQL: first known_at kept, rows closed, conflicts named."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import Engine, text
+
+from haechi.model.indicator import Context
+from haechi.model.indicator import ValueType as T
+from haechi.model.marking import Tlp
+from haechi.model.source_object import Pattern, SourceObject
+from haechi.store.catalog import indicator_load, indicator_tables, indicators
+from haechi.store.catalog.indicator_load import Loaded
+from haechi.store.catalog.indicator_merge import MERGE_OBJECTS, Step
+
+
+def load(engine: Engine, *objects: SourceObject, at: int, source: str = "s", **options: Any) -> Loaded:
+    with engine.begin() as conn:
+        id, _ = indicator_load.source_id(conn, source, None)
+        return indicator_load.load(conn, id, objects, at=at, **({"list_name": "list"} | options))
+
+
+def listed(*texts: str, **fields: Any) -> SourceObject:
+    return SourceObject(object_id="", values={T.DOMAIN: list(texts)}, **fields)
+
+
+def stix(name: str, version: int, *texts: str, **fields: Any) -> SourceObject:
+    raw = msgspec.json.encode({"id": name, "modified": version, "values": texts})
+    return SourceObject(
+        object_id=name, version=str(version), modified=version, raw=raw, values={T.DOMAIN: list(texts)}, **fields
+    )
+
+
+def spans(engine: Engine, value: str) -> list[tuple[int, int | None, str]]:
+    """(known_at, gone_at, gone_why) of a value's assertions in order."""
+    with engine.connect() as conn:
+        found = indicators.find(conn, value)
+        return [(a.known_at, a.gone_at, a.gone_why) for a in indicators.assertions_of(conn, [v.id for v in found])]
+
+
+def live(engine: Engine) -> list[str]:
+    with engine.connect() as conn:
+        return sorted(indicators.matchable(conn)["text"].to_pylist())
+
+
+def test_a_second_import_changes_nothing(engine: Engine) -> None:
+    first = load(engine, listed("a.example", "b.example", "a.example"), at=10)
+    assert (first.added, first.values, first.unchanged, first.objects) == (2, 2, 0, 1)
+    with engine.connect() as conn:
+        generation = indicators.generation(conn)
+    again = load(engine, listed("b.example", "a.example"), at=20)
+    assert (again.added, again.values, again.unchanged, again.closed) == (0, 0, 2, 0)
+    with engine.connect() as conn:
+        assert indicators.generation(conn) == generation > 0
+    assert spans(engine, "a.example") == [(10, None, "")]
+
+
+def test_ids_are_not_used_up_by_known_values(engine: Engine) -> None:
+    load(engine, listed("a.example", "b.example"), at=10)
+    load(engine, listed("a.example", "b.example", "c.example"), at=20)
+    with engine.connect() as conn:
+        assert sorted(indicators.find(conn, f"{name}.example")[0].id for name in "abc") == [1, 2, 3]
+
+
+def test_replace_closes_what_is_missing_and_only_then(engine: Engine) -> None:
+    load(engine, listed("a.example", "b.example"), at=10)
+    load(engine, listed("a.example", "c.example"), at=20)
+    assert live(engine) == ["a.example", "b.example", "c.example"]
+    done = load(engine, listed("a.example", "d.example"), at=30, replace=True)
+    assert (done.added, done.closed, done.unchanged) == (1, 2, 1)
+    assert live(engine) == ["a.example", "d.example"]
+    assert spans(engine, "b.example") == [(10, 30, "no longer in the list")]
+
+
+def test_a_value_that_comes_back_has_two_spans(engine: Engine) -> None:
+    load(engine, listed("a.example"), at=10)
+    load(engine, listed("b.example"), at=20, replace=True)
+    load(engine, listed("a.example"), at=30, known_at=5, known_why="said so")
+    assert spans(engine, "a.example") == [(10, 20, "no longer in the list"), (21, None, "")]
+
+
+def test_a_list_with_other_context_keeps_the_clock(engine: Engine) -> None:
+    load(engine, listed("a.example", "b.example", marking=Tlp.AMBER), at=10)
+    done = load(engine, listed("a.example", marking=Tlp.GREEN), at=20)
+    assert (done.added, done.closed) == (1, 1)
+    assert spans(engine, "a.example") == [
+        (10, 20, "its marking, validity or context changed in the list"),
+        (10, None, ""),
+    ]
+    assert spans(engine, "b.example") == [(10, None, "")]
+
+
+def test_lists_of_other_names_and_sources_are_apart(engine: Engine) -> None:
+    load(engine, listed("a.example"), at=10)
+    load(engine, listed("b.example"), at=20, list_name="other", replace=True)
+    load(engine, listed("b.example"), at=20, source="t", replace=True)
+    assert live(engine) == ["a.example", "b.example"]
+    assert len(spans(engine, "b.example")) == 2
+
+
+def test_a_new_version_keeps_the_first_known_at(engine: Engine) -> None:
+    load(engine, stix("indicator--1", 1, "a.example", "b.example"), at=10)
+    done = load(engine, stix("indicator--1", 2, "a.example", "c.example"), at=20)
+    assert (done.added, done.unchanged, done.closed, done.new_versions) == (1, 1, 1, 1)
+    assert spans(engine, "a.example") == [(10, None, "")]
+    assert spans(engine, "b.example") == [(10, 20, "not in the object's new version")]
+    with engine.connect() as conn:
+        versions = conn.execute(text("SELECT version, from_at, to_at FROM object_version ORDER BY id")).all()
+    assert [tuple(row) for row in versions] == [("1", 10, 20), ("2", 20, None)]
+
+
+def test_an_older_version_does_not_count(engine: Engine) -> None:
+    load(engine, stix("indicator--1", 5, "a.example"), at=10)
+    done = load(engine, stix("indicator--1", 3, "b.example"), at=20)
+    assert (done.older_versions, done.added, done.closed) == (1, 0, 0)
+    assert live(engine) == ["a.example"]
+
+
+def test_the_newest_of_one_file_counts(engine: Engine) -> None:
+    one, two = stix("indicator--1", 1, "a.example"), stix("indicator--1", 2, "b.example")
+    done = load(engine, two, one, two, at=10)
+    assert done.conflicts == []
+    assert live(engine) == ["b.example"]
+
+
+def test_other_content_under_one_version_is_a_conflict(engine: Engine) -> None:
+    load(engine, stix("indicator--1", 1, "a.example"), at=10)
+    done = load(engine, stix("indicator--1", 1, "evil.example"), stix("indicator--2", 1, "b.example"), at=20)
+    assert [refused.location.value for refused in done.conflicts] == ["indicator--1"]
+    assert "version 1 of this object came before with other content" in done.conflicts[0].reason
+    assert live(engine) == ["a.example", "b.example"]
+    twice = load(engine, stix("indicator--3", 1, "x.example"), stix("indicator--3", 1, "y.example"), at=30)
+    assert len(twice.conflicts) == 1
+    assert "x.example" in live(engine)
+    assert "y.example" not in live(engine)
+
+
+def test_white_space_and_key_order_are_no_other_content(engine: Engine) -> None:
+    one = SourceObject(object_id="indicator--1", version="1", raw=b'{"a": 1, "b": 2}', values={T.DOMAIN: ["a.example"]})
+    load(engine, one, at=10)
+    done = load(engine, msgspec.structs.replace(one, raw=b'{"b":2,"a":1}'), at=20)
+    assert (done.conflicts, done.unchanged, done.new_versions) == ([], 1, 0)
+
+
+def test_a_new_marking_under_the_same_version_counts(engine: Engine) -> None:
+    load(engine, stix("indicator--1", 1, "a.example", marking=Tlp.GREEN), at=10)
+    load(engine, stix("indicator--1", 1, "a.example", marking=Tlp.RED), at=20)
+    with engine.connect() as conn:
+        (found,) = indicators.assertions_of(conn, [1])
+    assert (found.marking, found.known_at) == (Tlp.RED, 10)
+
+
+def test_revoked_closes_and_an_unknown_one_leaves_no_trace(engine: Engine) -> None:
+    load(engine, stix("indicator--1", 1, "a.example"), at=10)
+    gone = msgspec.structs.replace(stix("indicator--1", 2, "a.example"), revoked=True)
+    never = msgspec.structs.replace(stix("indicator--9", 1, "z.example"), revoked=True)
+    done = load(engine, gone, never, at=20)
+    assert done.closed == 1
+    assert spans(engine, "a.example") == [(10, 20, "revoked by its source")]
+    assert spans(engine, "z.example") == []
+    with engine.connect() as conn:
+        assert conn.execute(text("SELECT count(*) FROM object")).scalar_one() == 1
+
+
+def test_an_asserted_time_is_told_from_an_observed_one(engine: Engine) -> None:
+    load(engine, listed("a.example"), at=10)
+    load(engine, listed("a.example", "b.example"), at=20, known_at=3, known_why="press release")
+    with engine.connect() as conn:
+        found = {a.value.text: (a.known_at, a.known_how) for a in indicators.assertions_of(conn, [1, 2])}
+        whys = conn.execute(text("SELECT how, why FROM known_how ORDER BY id")).all()
+    assert found == {"a.example": (10, "observed"), "b.example": (3, "asserted")}
+    assert [tuple(row) for row in whys] == [("observed", ""), ("asserted", "press release")]
+
+
+def test_patterns_are_kept_and_closed_with_their_object(engine: Engine) -> None:
+    kept = (Pattern(pattern_type="yara", pattern="rule a {}", reason="not evaluated yet"),)
+    load(engine, msgspec.structs.replace(stix("indicator--1", 1), patterns=kept), at=10)
+    load(engine, stix("indicator--1", 2, "a.example"), at=20)
+    with engine.connect() as conn:
+        rows = conn.execute(text("SELECT pattern_type, known_at, gone_at FROM pattern")).all()
+    assert [tuple(row) for row in rows] == [("yara", 10, 20)]
+
+
+def test_what_is_said_is_kept(engine: Engine) -> None:
+    said = Context(actors=("Lazarus",), references=("https://report.example",))
+    load(engine, stix("indicator--1", 1, "a.example", context=said, confidence=80, valid_from=1, valid_until=9), at=10)
+    with engine.connect() as conn:
+        (found,) = indicators.assertions_of(conn, [1])
+        raw = conn.execute(indicator_tables.OBJECT_VERSION.select()).one().raw
+    assert (found.context, found.confidence, found.valid_from, found.valid_until) == (said, 80, 1, 9)
+    assert msgspec.json.decode(raw)["id"] == "indicator--1"
+
+
+def test_a_failed_load_leaves_nothing(engine: Engine) -> None:
+    def broken() -> Any:
+        yield listed("a.example")
+        raise RuntimeError("cable pulled")
+
+    with pytest.raises(RuntimeError), engine.begin() as conn:
+        id, _ = indicator_load.source_id(conn, "s", None)
+        indicator_load.load(conn, id, broken(), at=1, list_name="l")
+    assert live(engine) == []
+    assert load(engine, listed("a.example"), at=2).added == 1
+
+
+def test_the_larger_of_two_is_written_for_each_database() -> None:
+    step = Step("SELECT GREATEST(1, 2)")
+    assert step.sql_for("sqlite") == "SELECT max(1, 2)"
+    assert step.sql_for("postgresql") == "SELECT greatest(1, 2)"
+    assert MERGE_OBJECTS[0].arguments == ("source",)
+
+
+def test_a_sources_marking(engine: Engine) -> None:
+    with engine.begin() as conn:
+        assert indicator_load.source_id(conn, "s", None) == (1, Tlp.AMBER_STRICT)
+        assert indicator_load.source_id(conn, "s", Tlp.GREEN) == (1, Tlp.GREEN)
+        assert indicator_load.source_id(conn, "s", None) == (1, Tlp.GREEN)
