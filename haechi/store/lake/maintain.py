@@ -19,12 +19,12 @@ def compact(path: Path, before: date) -> int:
         days = sorted({(p["kind"], p["day"]) for p in table.partitions() if date.fromisoformat(str(p["day"])) < before})
         for kind, day in days:
             filters = [("kind", "=", kind), ("day", "=", str(day))]
-            kept = set(table.file_uris(filters))
+            kept = set(table.file_uris(file_pruning_predicate=filters))
             if len(kept) < 2:
                 continue
             metrics = table.optimize.compact(partition_filters=filters, target_size=TARGET_BYTES)
             table.update_incremental()
-            for name in set(table.file_uris(filters)) - kept:
+            for name in set(table.file_uris(file_pruning_predicate=filters)) - kept:
                 fsync_path(Path(name))
                 fsync_path(Path(name).parent)
             fsync_path(path / "_delta_log" / f"{table.version():020d}.json")

@@ -192,7 +192,7 @@ class Lake:
         """Paths of the committed files of a kind, of all days or of those given (days since 1970-01-01)."""
         self._table.update_incremental()
         wanted = None if days is None else {str(EPOCH + timedelta(days=day)) for day in days}
-        found = self._table.file_uris([("kind", "=", kind)])
+        found = self._table.file_uris(file_pruning_predicate=[("kind", "=", kind)])
         return [f for f in found if wanted is None or f.rsplit("/day=", 1)[1].split("/", 1)[0] in wanted]
 
     def query(
