@@ -56,12 +56,19 @@ class Batch:
             if self._held > HELD_BYTES:
                 self._stage_refused()
 
-    def commit(self) -> None:
-        """Write what is still in memory, flush it, and commit all with the inputs' offsets."""
+    def commit(self) -> bool:
+        """Write what is still in memory, flush it, and commit all with the inputs' offsets.
+
+        False if another process had committed the same: its files count, these are removed.
+        """
         with self._lock:
             self._stage_refused()
             self._stage_sightings()
-            self._lake.commit(self._files, {opened.row.uuid: end for opened, (end, _) in self.ends.items()})
+            begins = {opened.row.uuid: opened.end for opened in self.ends}
+            ends = {opened.row.uuid: end for opened, (end, _) in self.ends.items()}
+            if not (mine := self._lake.commit(self._files, ends, begins)):
+                self.abandon()
+                self._counts.clear()
             for opened, (end, _) in self.ends.items():
                 opened.end = end
             for opened, (events, sightings, refused, blank) in self._counts.items():
@@ -69,6 +76,7 @@ class Batch:
                 opened.sightings += sightings
                 opened.quarantined += refused
                 opened.blank += blank
+            return mine
 
     def abandon(self) -> None:
         """Remove the files of a batch that will not be committed; what can't be removed is an orphan for vacuum."""

@@ -250,7 +250,8 @@ class _Run:
     def _commit(self, batch: Batch) -> None:
         if not batch.ends:
             return
-        batch.commit()
+        if not batch.commit():
+            return  # another process was first, and notes it in the catalog
         self._batches += 1
         self._slow += batch.slow
         with self._home.catalog().begin() as connection:

@@ -1,11 +1,14 @@
 """A torn last log entry: found at open, moved aside. It was never acknowledged, so nothing is lost (DESIGN.md, idea 2)."""
 
 import json
+import os
+from collections import Counter
 from pathlib import Path
 
 from haechi.store.files import fsync_path
 
-FILES_KEY = "haechi.files"  # in each commit's metadata: how many files it adds, so that a cut at a line's end shows
+# In each commit's metadata: how many files it adds and inputs it notes, so that a cut at a line's end shows.
+FILES_KEY, TRANSACTIONS_KEY = "haechi.files", "haechi.transactions"
 
 
 def torn_entry(log: Path) -> Path | None:
@@ -16,8 +19,21 @@ def torn_entry(log: Path) -> Path | None:
     return None if _whole(entries[-1]) else entries[-1]
 
 
+def torn_checkpoint(log: Path) -> Path | None:
+    """The newest checkpoint if it is incomplete, else None. All log entries are kept, so that nothing needs it."""
+    found = max(log.glob("*.checkpoint.parquet"), default=None)
+    if found is None:
+        return None
+    with found.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 8))
+        footer = file.read()
+    whole = len(footer) == 8 and footer[4:] == b"PAR1" and int.from_bytes(footer[:4], "little") < size
+    return None if whole else found
+
+
 def move_aside(entry: Path) -> Path:
-    """Rename a torn entry out of the log's way, durably; returns its new place."""
+    """Rename a torn entry or checkpoint out of the log's way, durably; returns its new place."""
     folder = entry.parent.parent / "_torn"
     folder.mkdir(mode=0o700, exist_ok=True)
     number = 0
@@ -30,18 +46,18 @@ def move_aside(entry: Path) -> Path:
 
 
 def _whole(entry: Path) -> bool:
-    adds, expected = 0, None
     try:
-        lines = entry.read_text("utf-8").splitlines()
-        actions = [json.loads(line) for line in lines]
+        actions = [json.loads(line) for line in entry.read_bytes().splitlines()]
     except (UnicodeDecodeError, json.JSONDecodeError):
         return False
-    for action in actions:
-        if not isinstance(action, dict):
-            return False
-        adds += "add" in action
-        if "commitInfo" in action:
-            expected = action["commitInfo"].get(FILES_KEY)
-    if not actions:
+    if not actions or not all(isinstance(action, dict) for action in actions):
         return False
-    return expected is None or int(expected) == adds
+    found = Counter(name for action in actions for name in action)
+    said = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+    told = said.get("operationMetrics") or {} if said.get("operation") == "OPTIMIZE" else {}
+    expected = {
+        "add": said.get(FILES_KEY, told.get("numFilesAdded")),
+        "remove": told.get("numFilesRemoved"),
+        "txn": said.get(TRANSACTIONS_KEY),
+    }
+    return all(number is None or int(number) == found[name] for name, number in expected.items())

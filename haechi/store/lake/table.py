@@ -6,6 +6,7 @@ check, the lock that a commit holds and the order of fsyncs are here.
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -26,9 +27,21 @@ from haechi.store.lake.repair import FILES_KEY, TRANSACTIONS_KEY, move_aside, to
 
 # All log entries stay: a checkpoint that a power cut tore can be done without.
 KEEP_LOG = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
+# All log entries stay: a checkpoint that a power cut tore can be done without.
+KEEP_LOG = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 _PARTITIONS = ["kind", "day"]
 _VERSION_KEY = "haechi.schemaVersion"
 EPOCH = date(1970, 1, 1)
+
+
+def flush_log(path: Path, version: int) -> None:
+    """Flush a log entry, the checkpoint that was written with it, and the folder that names them."""
+    log = path / "_delta_log"
+    fsync_path(log / f"{version:020d}.json")
+    for checkpoint in log.glob(f"{version:020d}.checkpoint.parquet"):
+        fsync_path(checkpoint)
+        fsync_path(log / "_last_checkpoint")
+    fsync_path(log)
 
 
 def flush_log(path: Path, version: int) -> None:
@@ -164,7 +177,7 @@ class Lake:
         """
         with locked(self.path / "_lock"):
             self._table.update_incremental()
-            if not set(old) <= set(self._table.file_uris()):
+            if not set(old) <= set(self._named(self._table.file_uris())):
                 return False
             # What goes stands before what comes in the log entry: an entry that is cut off lacks an addition, which shows.
             actions = [*map(self._removal, old, [at] * len(old)), *map(self._action, new)]
@@ -174,11 +187,10 @@ class Lake:
                 schema=self._table.schema(),
                 partition_by=_PARTITIONS,
                 commit_properties=CommitProperties(custom_metadata={FILES_KEY: str(len(new))}),
+                post_commithook_properties=KEEP_LOG,
             )
             self._table.update_incremental()
-            log = self.path / "_delta_log"
-            fsync_path(log / f"{self._table.version():020d}.json")
-            fsync_path(log)
+            flush_log(self.path, self._table.version())
         return True
 
     def _removal(self, name: str, at: int) -> RemoveAction:
@@ -192,8 +204,12 @@ class Lake:
         """Paths of the committed files of a kind, of all days or of those given (days since 1970-01-01)."""
         self._table.update_incremental()
         wanted = None if days is None else {str(EPOCH + timedelta(days=day)) for day in days}
-        found = self._table.file_uris(file_pruning_predicate=[("kind", "=", kind)])
+        found = self._named(self._table.file_uris(file_pruning_predicate=[("kind", "=", kind)]))
         return [f for f in found if wanted is None or f.rsplit("/day=", 1)[1].split("/", 1)[0] in wanted]
+
+    def _named(self, uris: Sequence[str]) -> list[str]:
+        """URIs as paths: above the table's folder they escape what isn't ASCII, below it there is nothing to escape."""
+        return [f"{self.path}/{uri[uri.rindex('/kind=') + 1 :]}" for uri in uris]
 
     def query(
         self, sql: str, parameters: Mapping[str, Any] | None = None, *, days: Sequence[int] | None = None
@@ -211,14 +227,14 @@ class Lake:
             files = self.files(kind, days)
             source = "select * from nothing"
             if files:
-                names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
+                names = ", ".join("'" + _literally(name) + "'" for name in files)
                 source += (
                     f" union all by name select * from read_parquet([{names}], union_by_name=true, hive_partitioning=true,"
                     " hive_types={'kind': VARCHAR, 'day': DATE})"
                 )
             connection.execute(f"create view {kind} as {source}")
-        folder = str(self.path).replace("'", "''")
-        connection.execute(f"set allowed_directories=['{folder}']")
+        plain, pattern = str(self.path).replace("'", "''"), _literally(str(self.path))
+        connection.execute(f"set allowed_directories=['{plain}', '{pattern}']")
         connection.execute("set enable_external_access=false; set lock_configuration=true")
         return connection
 
@@ -234,6 +250,10 @@ class Lake:
         values = {"kind": file.kind, "day": str(EPOCH + timedelta(days=file.day))}
         status = os.stat(path)
         return AddAction(file.path, status.st_size, values, int(status.st_mtime * 1000), True, json.dumps(statistics))
+
+
+def _no_lake(path: Path) -> NodeCannot:
+    return NodeCannot(f"{path} holds no lake", advice="Make a node with: haechi init")
 
 
 def _no_lake(path: Path) -> NodeCannot:
