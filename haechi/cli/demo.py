@@ -55,6 +55,8 @@ def command(
         write("\n")
         write_table(tables.nodes(outcome))
         write("\n" + tables.closing(outcome) + "\n")
-    missed, wrong = (sum(getattr(side, name) for side in outcome.scores) for name in ("missed", "wrong"))
-    if missed or wrong:
-        raise NotVerified(text("demo.not_well", missed=missed, wrong=wrong), advice=text("demo.report_it"))
+        for problem in (problem for node in outcome.nodes for problem in node.problems):
+            note(text("error.line", reason=problem))
+    if outcome.unread or outcome.missed or outcome.wrong:
+        faults = text("demo.not_well", unread=outcome.unread, missed=outcome.missed, wrong=outcome.wrong)
+        raise NotVerified(faults, advice=text("demo.report_it"))

@@ -13,7 +13,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, tag="progress"):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
-    """What a node did: counts, sizes in bytes, seconds (real, not simulated), peak resident memory in bytes."""
+    """What a node did: counts, problems by log file, sizes in bytes, seconds (real, not simulated), peak resident memory in bytes."""
 
     country: str
     home: str
@@ -24,6 +24,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
     events: int
     sightings: int
     quarantined: int
+    problems: tuple[str, ...]
     size: int
     list_seconds: float
     log_seconds: float

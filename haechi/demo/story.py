@@ -56,6 +56,19 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     node_seconds: float
     seconds: float
 
+    @property
+    def unread(self) -> int:
+        """Events that were written and that no node took in."""
+        return sum(day.events for day in self.written) - sum(node.events for node in self.nodes)
+
+    @property
+    def missed(self) -> int:
+        return sum(side.missed for side in self.scores)
+
+    @property
+    def wrong(self) -> int:
+        return sum(side.wrong for side in self.scores)
+
 
 Tell = Callable[[str, report.Line | None], None]  # the stage (warm, write, nodes, score), and a line of its processes
 

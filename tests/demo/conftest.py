@@ -1,5 +1,7 @@
 """A small day of both sides, written once: 2,400 and 1,620 events, 2,000 indicators a side."""
 
+import contextlib
+import io
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -7,10 +9,19 @@ from pathlib import Path
 import pytest
 
 from haechi.demo import truth, writer
-from haechi.demo.report import Summary
+from haechi.demo.report import Report, Summary
 from haechi.demo.world import SIDES
 
 DAY = date(2026, 3, 10)
+
+
+@dataclass(frozen=True)
+class Lived:
+    """A node's home after its day, what it reported, the lines it said on the way."""
+
+    home: Path
+    report: Report
+    said: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -44,3 +55,15 @@ def small_day(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Written]:
         )
         written[country] = Written(folder / country, truth.load(folder / f"{country}.truth"), summary)
     return written
+
+
+@pytest.fixture(scope="session")
+def lived(small_day: dict[str, Written], tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    """Taiwan's node after the small day."""
+    from haechi.demo import side
+
+    home = tmp_path_factory.mktemp("node") / "TW"
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        report = side.live(SIDES["TW"], home, small_day["TW"].inbox, DAY)
+    return Lived(home, report, tuple(said.getvalue().splitlines()))

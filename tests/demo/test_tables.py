@@ -35,6 +35,7 @@ def _node(country: str) -> Report:
         events=24_000,
         sightings=70,
         quarantined=0,
+        problems=(),
         size=7_700_000,
         list_seconds=1.5,
         log_seconds=2.0,
