@@ -27,21 +27,9 @@ from haechi.store.lake.repair import FILES_KEY, TRANSACTIONS_KEY, move_aside, to
 
 # All log entries stay: a checkpoint that a power cut tore can be done without.
 KEEP_LOG = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
-# All log entries stay: a checkpoint that a power cut tore can be done without.
-KEEP_LOG = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 _PARTITIONS = ["kind", "day"]
 _VERSION_KEY = "haechi.schemaVersion"
 EPOCH = date(1970, 1, 1)
-
-
-def flush_log(path: Path, version: int) -> None:
-    """Flush a log entry, the checkpoint that was written with it, and the folder that names them."""
-    log = path / "_delta_log"
-    fsync_path(log / f"{version:020d}.json")
-    for checkpoint in log.glob(f"{version:020d}.checkpoint.parquet"):
-        fsync_path(checkpoint)
-        fsync_path(log / "_last_checkpoint")
-    fsync_path(log)
 
 
 def flush_log(path: Path, version: int) -> None:
@@ -252,8 +240,9 @@ class Lake:
         return AddAction(file.path, status.st_size, values, int(status.st_mtime * 1000), True, json.dumps(statistics))
 
 
-def _no_lake(path: Path) -> NodeCannot:
-    return NodeCannot(f"{path} holds no lake", advice="Make a node with: haechi init")
+def _literally(name: str) -> str:
+    """A file's name as a string of SQL and a pattern that means only itself."""
+    return re.sub(r"[*?[]", r"[\g<0>]", name).replace("'", "''")
 
 
 def _no_lake(path: Path) -> NodeCannot:
