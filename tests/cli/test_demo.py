@@ -1,6 +1,7 @@
 """`haechi demo`: its words, its refusals, its exit status; the play itself is tested in tests/demo."""
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,8 +28,9 @@ def _outcome(*, found: int = 3, problems: tuple[str, ...] = ()) -> story.Outcome
         other_knew=1,
         wrong=0,
     )
-    cost = {"seconds": 1.0, "peak_memory": 1}
-    written = Summary(country="TW", events=10, size=1, files=1, indicators=1, list_size=1, planted=5, **cost)
+    written = Summary(
+        country="TW", events=10, size=1, files=1, indicators=1, list_size=1, planted=5, seconds=1.0, peak_memory=1
+    )
     node = Report(
         country="TW",
         home="demo/TW",
@@ -43,7 +45,8 @@ def _outcome(*, found: int = 3, problems: tuple[str, ...] = ()) -> story.Outcome
         size=1,
         list_seconds=1.0,
         log_seconds=1.0,
-        **cost,
+        seconds=1.0,
+        peak_memory=1,
     )
     return story.Outcome(
         day="2026-03-10",
@@ -63,7 +66,12 @@ def _outcome(*, found: int = 3, problems: tuple[str, ...] = ()) -> story.Outcome
 def played(monkeypatch: pytest.MonkeyPatch) -> list[story.Settings]:
     """The settings that the command played with; the play itself is over at once."""
     seen: list[story.Settings] = []
-    monkeypatch.setattr(story, "play", lambda settings, tell: (seen.append(settings), _outcome())[1])
+
+    def play(settings: story.Settings, _tell: story.Tell) -> story.Outcome:
+        seen.append(settings)
+        return _outcome()
+
+    monkeypatch.setattr(story, "play", play)
     return seen
 
 
@@ -102,7 +110,7 @@ def test_a_log_that_was_not_read_is_named(monkeypatch, capsys):
 
 
 def test_a_full_disk_is_told_with_what_to_do(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(story.shutil, "disk_usage", lambda place: SimpleNamespace(free=10**9))
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=10**9))
     assert main(["demo", "--home", str(tmp_path / "new")]) == 3
     assert "the demo needs 5.0 GB" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()

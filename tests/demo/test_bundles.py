@@ -1,6 +1,7 @@
 """Bundles and events by the published rules, checked by hand here and by the patterns' own parser."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -18,7 +19,7 @@ VALUES = [PlantedValue("domain", "bad.test"), PlantedValue("sha256", "ab" * 32),
 
 def test_a_bundle_says_who_and_what_and_until_where_it_may_go():
     bundle = stix(VALUES, np.random.default_rng(1), AT, AT, ACTOR, "title")
-    by_type = {}
+    by_type: dict[str, list[dict[str, Any]]] = {}
     for thing in bundle["objects"]:
         kind, _, uuid = thing["id"].partition("--")
         assert kind == thing["type"]

@@ -1,6 +1,7 @@
 """The day's files: same seed same bytes, right counts, in order, and the truth equals what a search finds."""
 
 import hashlib
+import json
 import re
 from datetime import UTC, date, datetime
 
@@ -74,7 +75,7 @@ def test_planted_times_are_those_of_their_lines(small_day):
     for planted in day.truth.planted:
         if planted.file.startswith("eve"):
             line = (day.inbox / "logs" / planted.file).read_bytes()[planted.offset :][: planted.length]
-            text = re.search(rb'"timestamp":"([^"]+)"', line)[1].decode()
+            text = json.loads(line)["timestamp"]
             assert datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp() * 1e6 == planted.at
 
 

@@ -34,8 +34,8 @@ def test_values_are_normal_and_reach_nobody():
                 host = ipaddress.ip_address(value.text)
                 assert any(host in net for net in reserved if net.version == host.version)
             if value.type in ("domain", "url"):
-                host = value.text.removeprefix("http://").split("/")[0]
-                assert host.endswith((".test", ".invalid"))
+                name = value.text.removeprefix("http://").split("/")[0]
+                assert name.endswith((".test", ".invalid"))
 
 
 def test_campaigns_share_nothing_but_what_the_false_flag_borrows():

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from haechi.demo.processes import Job, run
-from haechi.demo.report import Progress
+from haechi.demo.report import Line, Progress
 from haechi.model.errors import NodeCannot
 
 SCRIPT = "import sys, time; from haechi.demo.report import Progress, encode; "
@@ -24,7 +24,7 @@ def job(tmp_path, monkeypatch):
 
 
 def test_lines_are_heard_from_all(job, tmp_path):
-    heard = []
+    heard: list[Line] = []
     say = "print(encode(Progress(country={!r}, hour=0, doing='logs', events=1)), end='')"
     run([job("one", say.format("TW")), job("two", say.format("KR"))], tmp_path / "log", heard.append)
     assert {line.country for line in heard} == {"TW", "KR"}

@@ -1,5 +1,6 @@
 """The story's edges: room on the disk, whose folder it is, how much is played."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ from haechi.model.errors import NodeCannot, UsageError
 
 
 def test_too_small_a_disk_is_told_before_anything_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(story.shutil, "disk_usage", lambda place: SimpleNamespace(free=1_000_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=1_000_000_000))
     with pytest.raises(NodeCannot, match=r"needs 5\.0 GB .* 1\.0 GB are free.*--small"):
         story.check_disk(tmp_path / "new" / "folder", small=False)
     story.check_disk(tmp_path / "new" / "folder", small=True)

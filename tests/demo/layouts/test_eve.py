@@ -3,6 +3,7 @@
 import ipaddress
 import json
 from collections import Counter
+from typing import Any
 
 
 def test_every_line_is_json_with_what_suricata_writes(small_day):
@@ -20,7 +21,7 @@ def test_every_line_is_json_with_what_suricata_writes(small_day):
 
 
 def test_types_have_their_fields(small_day):
-    by_type = {}
+    by_type: dict[str, dict[str, Any]] = {}
     for line in small_day["TW"].lines("eve"):
         event = json.loads(line)
         by_type.setdefault(event["event_type"], event)

@@ -1,7 +1,7 @@
 """Free-text logs by regular expressions of our own."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 ADDRESS = rb"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f:]+)"
 SSHD = (
@@ -15,7 +15,7 @@ def test_taiwan_writes_syslog_with_year_and_zone(small_day):
     for line in small_day["TW"].lines("sshd"):
         found = re.match(rb"<38>1 (\S+) gw-\S+ sshd [0-9]+ - - " + SSHD, line)
         assert found
-        assert datetime.fromisoformat(found[1].decode()).utcoffset().seconds == 8 * 3600
+        assert datetime.fromisoformat(found[1].decode()).utcoffset() == timedelta(hours=8)
 
 
 def test_korea_writes_syslog_without(small_day):
