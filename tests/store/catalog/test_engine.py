@@ -17,6 +17,7 @@ from haechi.model.errors import MissingExtra, NodeCannot, NotFound, UsageError
 from haechi.store.catalog import engine as catalog
 from haechi.store.catalog import parties
 from haechi.store.catalog.engine import REVISIONS, all_tables, open_engine, sqlite_url
+from haechi.store.catalog.migrations import write
 
 REWRITE = "write the step: python -m haechi.store.catalog.migrations.write NUMBER 'What it does'"
 
@@ -35,6 +36,17 @@ def test_the_steps_lead_to_the_very_same_sqlite_tables(tmp_path: Path) -> None:
     assert _definitions(stepped) == _definitions(direct), REWRITE
     stepped.dispose()
     direct.dispose()
+
+
+def test_a_step_is_written_from_what_the_tables_lack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write, "VERSIONS", tmp_path)
+    nothing = write.main(f"{int(REVISIONS[-1]) + 1:04}", "Nothing is new")
+    assert nothing.name == f"{int(REVISIONS[-1]) + 1:04}_nothing_is_new.py"
+    assert nothing.read_text("utf-8").rstrip().endswith("    pass")
+    first = write.main("0001", "All").read_text("utf-8")
+    assert set(re.findall(r'create_table\(\s*"(\w+)"', first)) == set(all_tables().tables)
+    with pytest.raises(SystemExit, match="four digits"):
+        write.main("2", "x")
 
 
 def _definitions(engine: Engine) -> dict[str, list[str]]:
