@@ -21,6 +21,11 @@ def load(engine: Engine, *objects: SourceObject, at: int, source: str = "s", **o
         return indicator_load.load(conn, id, objects, at=at, **({"list_name": "list"} | options))
 
 
+def load_from(engine: Engine, objects: Any) -> None:
+    with engine.begin() as conn:
+        indicator_load.load(conn, indicator_load.source_id(conn, "s", None)[0], objects, at=1, list_name="l")
+
+
 def listed(*texts: str, **fields: Any) -> SourceObject:
     return SourceObject(object_id="", values={T.DOMAIN: list(texts)}, **fields)
 
@@ -197,9 +202,8 @@ def test_a_failed_load_leaves_nothing(engine: Engine) -> None:
         yield listed("a.example")
         raise RuntimeError("cable pulled")
 
-    with pytest.raises(RuntimeError), engine.begin() as conn:
-        id, _ = indicator_load.source_id(conn, "s", None)
-        indicator_load.load(conn, id, broken(), at=1, list_name="l")
+    with pytest.raises(RuntimeError):
+        load_from(engine, broken())
     assert live(engine) == []
     assert load(engine, listed("a.example"), at=2).added == 1
 

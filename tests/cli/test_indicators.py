@@ -1,0 +1,105 @@
+"""The commands as a user sees them."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from haechi.cli.main import main
+from haechi.model.clock import FixedClock
+from haechi.node.home import Home
+
+DATA = Path(__file__).parents[1] / "data/formats"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "node"
+    monkeypatch.setenv("HAECHI_HOME", str(path))
+    Home.init(
+        path, party="TWCERT/CC", country="TW", sector="government", clock=FixedClock(1_790_000_000_000_000)
+    ).close()
+    return path
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    status = main(list(words))
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_add_tells_counts_and_refusals(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "indicators", "add", str(DATA / "csv/bad.csv"), "--source", "feed")
+    assert status == 1
+    assert out.splitlines()[2].split() == ["bad.csv", "csv", "2", "0", "0", "0", "0", "3"]
+    assert "bad.csv:3 field value = 'not an address': not an IPv4 or IPv6 address" in err
+    status, out, _ = run(capsys, "indicators", "add", str(DATA / "csv/bad.csv"), "--source", "feed", "--json")
+    (told,) = json.loads(out)["files"]
+    assert (status, told["added"], told["unchanged"], told["refused_count"]) == (1, 0, 2, 3)
+    assert told["refused"][0]["location"]["line"] == 3
+
+
+def test_list_show_and_stats(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "indicators", "add", str(DATA / "csv/normal.csv"), "--marking", "GREEN")[0] == 0
+    status, out, _ = run(capsys, "indicators", "list", "--actor", "otter", "--json")
+    document = json.loads(out)
+    assert [(row["text"], row["marking"], row["actors"]) for row in document["indicators"]] == [
+        ("evil.example", "TLP:GREEN", ["Otter"])
+    ]
+    _, out, err = run(capsys, "indicators", "list", "--limit", "1")
+    assert len(out.splitlines()) == 3
+    assert "--limit" in err
+    _, out, _ = run(capsys, "indicators", "list", "--jsonl", "--marking", "red")
+    assert [json.loads(line)["text"] for line in out.splitlines()] == ["192.0.2.7"]
+    _, out, _ = run(capsys, "indicators", "show", "evil.example")
+    assert "Otter" in out
+    status, out, err = run(capsys, "indicators", "stats")
+    assert status == 0
+    assert "List of RFC 5735 CIDR blocks" in out
+    assert "1 values are on warning lists" in err
+    assert json.loads(run(capsys, "indicators", "stats", "--json")[1])["live_assertions"] == 4
+    assert run(capsys, "indicators", "list", "--marking", "purple")[0] == 2
+
+
+def test_patterns_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "indicators", "add", str(DATA / "misp/normal.json"))
+    _, out, _ = run(capsys, "indicators", "list", "--patterns", "--json")
+    assert {row["pattern_type"] for row in json.loads(out)["patterns"]} == {"yara", "misp:mutex", "misp:uri"}
+
+
+def test_verdict_and_expire(capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "indicators", "add", str(DATA / "csv/normal.csv"))
+    status, out, _ = run(
+        capsys, "indicators", "verdict", "evil.example", "confirmed", "--evidence", "case 7", "--by", "kim"
+    )
+    assert (status, out) == (0, "evil.example (domain) is judged confirmed.\n")
+    assert "confirmed at" in run(capsys, "lookup", "evil.example")[1]
+    assert run(capsys, "indicators", "expire")[0] == 2
+    assert run(capsys, "indicators", "expire", "evil.example")[0] == 2
+    status, out, _ = run(capsys, "indicators", "expire", "evil.example", "--why", "sinkholed")
+    assert (status, out) == (0, "1 assertions are closed.\n")
+    assert "sinkholed" in run(capsys, "lookup", "evil.example")[1]
+    assert json.loads(run(capsys, "indicators", "expire", "--outdated", "--json")[1])["closed"] >= 0
+
+
+def test_an_asserted_time(capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(DATA / "csv/normal.csv")
+    assert run(capsys, "indicators", "add", file, "--known-at", "2026-01-01")[0] == 2
+    assert run(capsys, "indicators", "add", file, "--known-at", "2026-01-01", "--known-why", "report")[0] == 0
+    assert "(asserted)" in run(capsys, "lookup", "evil.example")[1]
+
+
+def test_lookup_from_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from haechi.cli import lookup
+
+    assert lookup.command.__doc__
+    monkeypatch.setattr("sys.stdin", io.StringIO("8.8.8.8\n\n???\n"))
+    status, out, err = run(capsys, "lookup", "-")
+    assert status == 1
+    assert "kept out of matching by the warning list: List of known IPv4 public DNS resolvers" in out
+    assert "no source here names it" in out
+    assert err.startswith("error: ")
+    status, out, _ = run(capsys, "lookup", "8.8.8.8", "value:7", "--json")
+    first, second = json.loads(out)["lookup"]
+    assert (status, first["values"][0]["text"], second["error"]["kind"]) == (1, "8.8.8.8", "NotFound")
