@@ -34,7 +34,9 @@ from haechi.report.messages import text
 app = group("What matched: newest first, or grouped. Every figure is of one country's networks and one span of time.")
 
 ByOption = Annotated[str, typer.Option("--by", metavar="KEY", help=f"Group by one of: {', '.join(BY)}.")]
-SinceOption = Annotated[str, typer.Option("--since", metavar="TIME", help="From this time on: 2026-03-10T08:00:00+09:00.")]
+SinceOption = Annotated[
+    str, typer.Option("--since", metavar="TIME", help="From this time on: 2026-03-10T08:00:00+09:00.")
+]
 UntilOption = Annotated[str, typer.Option("--until", metavar="TIME", help="Up to this time; without a zone it is UTC.")]
 ActorOption = Annotated[str, typer.Option("--actor", metavar="NAME", help="By an indicator of this actor.")]
 ValueOption = Annotated[
@@ -131,7 +133,7 @@ def _machine(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: formats.iso(value) if key in export.TIMES else value for key, value in row.items()}
 
 
-def _listed(found: Sightings, rows: Iterator[dict[str, Any]], limit: int) -> None:
+def _listed(found: Sightings, rows: Iterable[Mapping[str, Any]], limit: int) -> None:
     headings = {key: text(f"sightings.{key}") for key in _COLUMNS}
     emit_rows(
         "sightings",

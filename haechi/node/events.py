@@ -3,7 +3,8 @@
 import re
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -11,6 +12,10 @@ from haechi.model.errors import HaechiError, NotFound, UsageError
 from haechi.model.indicator import Assertion
 from haechi.model.sighting import EventId
 from haechi.node.home import Home
+
+if TYPE_CHECKING:
+    from haechi.ingest.source import Source
+    from haechi.store.catalog.inputs import InputRow
 
 _DAY = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,7 +90,9 @@ def _assertion(one: Assertion) -> dict[str, Any]:
 
 def _counts(one: Assertion, at: int, matched_at: int) -> bool:
     begun = one.valid_from is None or one.valid_from <= at
-    return begun and (one.valid_until is None or at <= one.valid_until) and one.known_at <= matched_at and not one.gone_at
+    return (
+        begun and (one.valid_until is None or at <= one.valid_until) and one.known_at <= matched_at and not one.gone_at
+    )
 
 
 def event(home: Home, wanted: EventId) -> dict[str, Any]:
@@ -121,7 +128,7 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     """The row's columns that hold something, times as microseconds, `extra` as a mapping."""
     found: dict[str, Any] = {}
     for name, value in row.items():
-        if value is None or name in ("raw",):
+        if value is None or name == "raw":
             continue
         if isinstance(value, datetime):
             gap = value - _EPOCH
@@ -147,30 +154,23 @@ def _names(home: Home, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_file(home: Home, wanted: EventId, length: int) -> bytes | None:
-    """The record's bytes from its log, if that still begins with the bytes it began with and reaches so far."""
-    from pathlib import Path
-
-    from haechi.ingest.source import Source
+    """The record's bytes from its log, if that is still there and the same."""
     from haechi.store.catalog import inputs
 
     with home.catalog().connect() as conn:
         row = inputs.get(conn, wanted.input_id)
-    if row.path == "-":
+    source = log_of(row)
+    if source is None:
         return None
     try:
-        source = Source(Path(row.path))
-    except HaechiError:
-        return None
-    try:
-        if source.digest_of_first(row.head_length) != row.head or not source.skip_to(wanted.offset):
+        if not source.skip_to(wanted.offset):
             return None
         found = _read(source, length)
         if len(found) != length:
             return None
         # A log that was written over behind its first 4 KiB is told by the bytes before the committed offset.
         if not source.compression and source.skip_to(row.committed - row.tail_length):
-            tail = _read(source, row.tail_length)
-            return found if sha256(tail).digest() == row.tail else None
+            return found if sha256(_read(source, row.tail_length)).digest() == row.tail else None
         return found if source.compression else None
     except OSError:
         return None
@@ -178,7 +178,23 @@ def _from_file(home: Home, wanted: EventId, length: int) -> bytes | None:
         source.close()
 
 
-def _read(source: Any, length: int) -> bytes:
+def log_of(row: "InputRow") -> "Source | None":
+    """The opened log of an input, where it was last seen, if it still begins with the bytes it began with."""
+    from haechi.ingest.source import Source
+
+    if row.path == "-":
+        return None
+    try:
+        source = Source(Path(row.path))
+    except HaechiError:
+        return None
+    if source.digest_of_first(row.head_length) != row.head:
+        source.close()
+        return None
+    return source
+
+
+def _read(source: "Source", length: int) -> bytes:
     found = b""
     while len(found) < length and (more := source.read(length - len(found))):
         found += more

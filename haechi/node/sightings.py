@@ -97,7 +97,9 @@ class Sightings:
 
     def count(self) -> int:
         """How many rows `rows` gives when there is no limit."""
-        return next(int(row["total"]) for row in self._rows(f"select count(*) as total from sight where {self._state()}"))
+        return next(
+            int(row["total"]) for row in self._rows(f"select count(*) as total from sight where {self._state()}")
+        )
 
     def rows(self, limit: int = 0) -> Iterator[dict[str, Any]]:
         """One sighting a row, newest first. Keys in order:

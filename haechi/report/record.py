@@ -38,9 +38,9 @@ def raw_text(raw: bytes) -> str:
 
 
 def hex_lines(raw: bytes) -> Iterator[str]:
-    """Sixteen bytes a line: offset, hex, and the visible ASCII, as `xxd` and `hexdump -C` show it.
+    r"""Sixteen bytes a line: offset, hex, and the visible ASCII, as `xxd` and `hexdump -C` show it.
 
-    >>> list(hex_lines(b"GET /\\n"))
+    >>> list(hex_lines(b"GET /\n"))
     ['00000000  47 45 54 20 2f 0a                                |GET /.|']
     """
     for at in range(0, len(raw), 16):

@@ -63,7 +63,7 @@ def values(conn: Connection, ids: Sequence[int]) -> pa.Table:
 def assertions(conn: Connection, ids: Sequence[int]) -> pa.Table:
     """The assertions of these values that aren't gone, as `ASSERTIONS` says, each with its object's present version."""
     found = list(_ask(conn, _ASSERTIONS, ids))
-    objects = {row[0]: tuple(row[1:5]) + (_actors(row[5]),) for row in _ask(conn, _OBJECTS, {row[1] for row in found})}
+    objects = {row[0]: (*row[1:5], _actors(row[5])) for row in _ask(conn, _OBJECTS, {row[1] for row in found})}
     rows = []
     for value_id, object_id, known_at in found:
         if object_id in objects:
