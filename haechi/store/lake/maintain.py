@@ -1,38 +1,81 @@
 """Upkeep of the lake: small files of closed days into large ones, and files that nothing names any more away."""
 
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
+import duckdb
 from deltalake import DeltaTable
 
-from haechi.store.files import fsync_path, locked
+from haechi.store.files import locked
+from haechi.store.lake.table import EPOCH, KEEP_LOG, Lake, Staged, flush_log, literally
 
 TARGET_BYTES = 64 << 20
 LONGEST_BATCH_HOURS = 24  # a file younger than this may belong to a batch that isn't committed yet
+_COPY = "format parquet, compression zstd, compression_level 1, parquet_version v2, row_group_size 122880"
 
 
-def compact(path: Path, before: date) -> int:
-    """Rewrite the small files of days before `before` to files of about 64 MB, durably; returns how many went away."""
+def compact(lake: Lake, before: date, *, at: int) -> int:
+    """Rewrite the small files of days before `before` to files of about 64 MB; returns how many went away.
+
+    `at` is now, in microseconds UTC. The new files are flushed before the one commit that puts them in the old ones'
+    place; readers that still have those open read on, until they are vacuumed.
+    """
     removed = 0
-    with locked(path / "_lock"):
-        table = DeltaTable(str(path))
-        days = sorted({(p["kind"], p["day"]) for p in table.partitions() if date.fromisoformat(str(p["day"])) < before})
-        for kind, day in days:
-            filters = [("kind", "=", kind), ("day", "=", str(day))]
-            kept = set(table.file_uris(file_pruning_predicate=filters))
-            if len(kept) < 2:
+    with duckdb.connect(config={"threads": 1, "memory_limit": "1GB"}) as connection:
+        connection.execute("set TimeZone='UTC'")
+        for kind, day in lake.partitions():
+            if day >= (before - EPOCH).days:
                 continue
-            metrics = table.optimize.compact(partition_filters=filters, target_size=TARGET_BYTES)
-            table.update_incremental()
-            for name in set(table.file_uris(file_pruning_predicate=filters)) - kept:
-                fsync_path(Path(name))
-                fsync_path(Path(name).parent)
-            fsync_path(path / "_delta_log" / f"{table.version():020d}.json")
-            fsync_path(path / "_delta_log")
-            removed += int(metrics["numFilesRemoved"])
+            for small in _groups(lake.files(kind, [day])):
+                merged = _merge(lake, connection, kind, day, small)
+                if lake.replace(small, [merged], at=at):
+                    removed += len(small)
+                else:
+                    (lake.path / merged.path).unlink()
     return removed
 
 
 def vacuum(path: Path, hours: int = LONGEST_BATCH_HOURS) -> list[str]:
     """Delete the files that no version of the last `hours` names, orphans of broken batches among them."""
-    return DeltaTable(str(path)).vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False)
+    with locked(path / "_lock"):
+        table = DeltaTable(str(path))
+        before = table.version()
+        removed = table.vacuum(
+            retention_hours=hours,
+            dry_run=False,
+            enforce_retention_duration=False,
+            full=True,  # else orphans, which no log entry names, would stay
+            post_commithook_properties=KEEP_LOG,
+        )
+        table.update_incremental()
+        for version in range(before + 1, table.version() + 1):
+            flush_log(path, version)
+    return removed
+
+
+def _groups(files: Sequence[str]) -> Iterator[list[str]]:
+    """Two or more files at a time that are small and together come to about 64 MB."""
+    group, size = [], 0
+    for file in files:
+        found = Path(file).stat().st_size
+        if found >= TARGET_BYTES // 2:
+            continue
+        group.append(file)
+        size += found
+        if size >= TARGET_BYTES:
+            yield group
+            group, size = [], 0
+    if len(group) > 1:
+        yield group
+
+
+def _merge(lake: Lake, connection: duckdb.DuckDBPyConnection, kind: str, day: int, small: Sequence[str]) -> Staged:
+    target = lake.stage(kind, day)
+    names = ", ".join(f"'{literally(name)}'" for name in small)
+    rows = f"read_parquet([{names}], union_by_name=true, hive_partitioning=false)"
+    to = str(target).replace("'", "''")
+    connection.execute(f"copy (select * from {rows}) to '{to}' ({_COPY})")
+    bounds = connection.execute(f"select count(*), epoch_us(min(ts)), epoch_us(max(ts)) from {rows}").fetchone()
+    assert bounds is not None
+    return lake.staged(target, kind, day, *bounds)

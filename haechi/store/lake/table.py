@@ -195,6 +195,12 @@ class Lake:
         found = self._named(self._table.file_uris(file_pruning_predicate=[("kind", "=", kind)]))
         return [f for f in found if wanted is None or f.rsplit("/day=", 1)[1].split("/", 1)[0] in wanted]
 
+    def partitions(self) -> list[tuple[str, int]]:
+        """(kind, day since 1970-01-01) of all committed files, in order."""
+        self._table.update_incremental()
+        found = {(p["kind"], str(p["day"])) for p in self._table.partitions()}
+        return sorted((kind, (date.fromisoformat(day) - EPOCH).days) for kind, day in found)
+
     def _named(self, uris: Sequence[str]) -> list[str]:
         """URIs as paths: above the table's folder they escape what isn't ASCII, below it there is nothing to escape."""
         return [f"{self.path}/{uri[uri.rindex('/kind=') + 1 :]}" for uri in uris]
@@ -215,13 +221,13 @@ class Lake:
             files = self.files(kind, days)
             source = "select * from nothing"
             if files:
-                names = ", ".join("'" + _literally(name) + "'" for name in files)
+                names = ", ".join("'" + literally(name) + "'" for name in files)
                 source += (
                     f" union all by name select * from read_parquet([{names}], union_by_name=true, hive_partitioning=true,"
                     " hive_types={'kind': VARCHAR, 'day': DATE})"
                 )
             connection.execute(f"create view {kind} as {source}")
-        plain, pattern = str(self.path).replace("'", "''"), _literally(str(self.path))
+        plain, pattern = str(self.path).replace("'", "''"), literally(str(self.path))
         connection.execute(f"set allowed_directories=['{plain}', '{pattern}']")
         connection.execute("set enable_external_access=false; set lock_configuration=true")
         return connection
@@ -240,7 +246,7 @@ class Lake:
         return AddAction(file.path, status.st_size, values, int(status.st_mtime * 1000), True, json.dumps(statistics))
 
 
-def _literally(name: str) -> str:
+def literally(name: str) -> str:
     """A file's name as a string of SQL and a pattern that means only itself."""
     return re.sub(r"[*?[]", r"[\g<0>]", name).replace("'", "''")
 
