@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from haechi.ingest.constant_kernel import fill_constants
 from haechi.ingest.finish_kernel import Meaning
@@ -31,6 +32,21 @@ class Constants:
         fill_constants(
             a.text, a.start, a.valid, a.buf, self._slots, self._lengths, begin, first_row, int(a.state[ROWS])
         )
+
+
+class Words:
+    """Texts that a scanner's table points into: laid into the block's arena before it scans."""
+
+    def __init__(self, text: npt.NDArray[np.uint8]) -> None:
+        self._text = text
+
+    def lay(self, block: Block) -> int:
+        """Put the texts into the arena, where they stay until the block is reset; returns where they begin."""
+        a, size = block.a, self._text.size
+        begin = int(a.state[ARENA])
+        a.buf[begin : begin + size] = self._text
+        a.state[ARENA] = begin + size
+        return begin
 
 
 def meaning_of(reader: Reader) -> Meaning:

@@ -1,7 +1,7 @@
-"""The mapping file of a CSV log: which column goes to which event field. TOML, checked before anything is read.
+r"""The mapping file of a CSV log: which column goes to which event field. TOML, checked before anything is read.
 
 name = "border-firewall"
-separator = ","              # one character; "\\t" for tab
+separator = ","              # one character; "\t" for tab
 header = true                # the first line names the columns; else list them: columns = ["time", "src", ...]
 time_zone = "Asia/Taipei"    # of times that say none
 activity = "flow"
@@ -18,6 +18,7 @@ source_type = "traffic"
 """
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -31,6 +32,8 @@ from haechi.model.event import Activity
 from haechi.model.location import Location
 
 _UNITS = {"": 1, "s": SECONDS, "ms": MILLISECONDS, "us": 1, "kB": 1000, "KiB": 1024}
+LONGEST_UNSET = 8
+LONGEST_TYPE = 12  # bytes of a record type: an inlined Arrow string view
 _FILLED = frozenset({"ts", "ts_offset"})  # by the time column
 LINK = "https://www.rfc-editor.org/rfc/rfc4180"
 
@@ -86,62 +89,72 @@ def load_mapping(path: Path) -> CsvMapping:
 
 
 def _check(mapping: CsvMapping, path: str) -> None:
-    def wrong(field: str, value: str, reason: str, advice: str) -> BadInput:
-        return BadInput(reason, location=Location(path=path, field=field, value=value), advice=advice)
+    for field, value, reason, advice in (*_layout_faults(mapping), *_field_faults(mapping), *_constant_faults(mapping)):
+        raise BadInput(reason, location=Location(path=path, field=field, value=value), advice=advice)
 
+
+_Fault = tuple[str, str, str, str]  # setting, value, reason, advice
+
+
+def _layout_faults(mapping: CsvMapping) -> Iterator[_Fault]:
     for field, value in (("separator", mapping.separator), ("quote", mapping.quote)):
         if len(value.encode()) != 1 or value in "\r\n":
-            raise wrong(field, value, "it must be one ASCII character", 'Give one, such as "," or "\\t"')
+            yield field, value, "it must be one ASCII character", 'Give one, such as "," or "\\t"'
     if mapping.separator == mapping.quote:
-        raise wrong("quote", mapping.quote, "separator and quote are the same", "Give two different characters")
+        yield "quote", mapping.quote, "separator and quote are the same", "Give two different characters"
     for value in mapping.unset:
-        if not 0 < len(value.encode()) <= 8:
-            raise wrong("unset", value, "it must have one to eight bytes", "An empty field is always unset")
+        if not 0 < len(value.encode()) <= LONGEST_UNSET:
+            yield "unset", value, "it must have one to eight bytes", "An empty field is always unset"
+    if not mapping.header and not mapping.columns:
+        yield "columns", "", "a file without a header needs them", "List all columns in their order"
+    if mapping.time_zone:
+        try:
+            ZoneInfo(mapping.time_zone)
+        except (KeyError, ValueError, OSError):
+            yield "time_zone", mapping.time_zone, "there is no such time zone", "Give an IANA name, such as Asia/Seoul"
+
+
+def _field_faults(mapping: CsvMapping) -> Iterator[_Fault]:
+    known = (*TEXT, *(n for n in NUM if n not in _FILLED), *(n for n in LIST if n != "extra"))
     targets = mapping.targets()
     for column, target in targets.items():
-        known = (*TEXT, *(n for n in NUM if n not in _FILLED), *(n for n in LIST if n != "extra"))
-        if target.to not in known and not (target.to.startswith("extra:") and len(target.to) > 6):
-            raise wrong(
+        if target.to not in known and not (target.to.startswith("extra:") and target.to != "extra:"):
+            yield (
                 f"fields.{column}",
                 target.to,
                 "there is no such event field",
-                "Use extra:NAME, or one of: " + ", ".join(known),
+                f"Use extra:NAME, or: {', '.join(known)}",
             )
         if target.unit not in _UNITS or (target.unit and target.to not in NUM):
-            raise wrong(
+            yield (
                 f"fields.{column}",
                 target.unit,
                 "there is no such unit for it",
                 "Use s, ms, us, kB or KiB with a number",
             )
         if not mapping.header and column not in mapping.columns:
-            raise wrong(
-                f"fields.{column}", column, "columns doesn't list it", "List all columns in their order, or set header"
+            yield (
+                f"fields.{column}",
+                column,
+                "columns doesn't list it",
+                "List all columns in their order, or set header",
             )
     if all(target.to != "time" for target in targets.values()):
-        raise wrong("fields", "", "no column goes to time", 'Map the column of the event\'s time: "Date" = "time"')
-    if not mapping.header and not mapping.columns:
-        raise wrong("columns", "", "a file without a header needs them", "List all columns in their order")
+        yield "fields", "", "no column goes to time", 'Map the column of the event\'s time: "Date" = "time"'
+
+
+def _constant_faults(mapping: CsvMapping) -> Iterator[_Fault]:
     for name in mapping.constants:
         if name not in TEXT or name == "time":
-            raise wrong(
-                f"constants.{name}",
-                name,
-                "no text field of an event has this name",
-                "Use one of: " + ", ".join(TEXT[:-1]),
-            )
+            yield f"constants.{name}", name, "no text field has this name", f"Use one of: {', '.join(TEXT[:-1])}"
     for name in mapping.activities:
-        if len(name.encode()) > 12:
-            raise wrong(
-                f"activities.{name}", name, "a record type has at most twelve bytes", "Map it to source_type shortened"
+        if len(name.encode()) > LONGEST_TYPE:
+            yield (
+                f"activities.{name}",
+                name,
+                "a record type has at most twelve bytes",
+                "Set activity for the whole file",
             )
-    if mapping.time_zone:
-        try:
-            ZoneInfo(mapping.time_zone)
-        except (KeyError, ValueError, OSError) as error:
-            raise wrong(
-                "time_zone", mapping.time_zone, "there is no such time zone", "Give an IANA name, such as Asia/Seoul"
-            ) from error
 
 
 def csv_reader(mapping: CsvMapping) -> Reader:

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from haechi.ingest.access_engine import access_engine
+from haechi.ingest.cef_engine import cef_engine
 from haechi.ingest.constants import Constants, meaning_of
 from haechi.ingest.csv_engine import csv_engine
 from haechi.ingest.delimited_table import zeek_engine
@@ -17,6 +19,7 @@ from haechi.ingest.finish_kernel import Meaning
 from haechi.ingest.json_kernel import scan_json
 from haechi.ingest.json_table import json_table
 from haechi.ingest.reader import Reader
+from haechi.ingest.syslog_engine import syslog_engine
 from haechi.model.block import ROWS, Block
 
 HEAD = 65536  # bytes of an input that `engine_for` and the readers' `recognise` look at, at most
@@ -79,6 +82,9 @@ _ENGINES: dict[str, Callable[[Reader, bytes, str, Any], Engine]] = {
     "json": _json,
     "zeek": zeek_engine,
     "csv": csv_engine,
+    "syslog": syslog_engine,
+    "cef": cef_engine,
+    "access": access_engine,
 }
 
 

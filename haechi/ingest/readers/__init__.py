@@ -4,11 +4,11 @@ READERS is the one table, in the order in which an input is asked: the formats t
 """
 
 from haechi.ingest.reader import Reader
-from haechi.ingest.readers import eve, zeek_json, zeek_tsv
+from haechi.ingest.readers import access, cef, eve, syslog, zeek_json, zeek_tsv
 from haechi.model.errors import BadInput, UsageError
 from haechi.model.location import Location
 
-READERS: tuple[Reader, ...] = (eve.READER, zeek_tsv.READER, zeek_json.READER)
+READERS: tuple[Reader, ...] = (eve.READER, zeek_tsv.READER, zeek_json.READER, cef.READER, access.READER, syslog.READER)
 
 
 def reader_named(name: str) -> Reader:
