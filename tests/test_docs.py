@@ -2,7 +2,7 @@
 
 A ```console block of the guide or of README.md is a session: its `$ haechi ...` lines run in order and must exit 0 (or
 `# exit N`). Lines below a command must stand in its output, in that order; `...` stands for any text or lines. A code
-block under a line with nothing but `NAME` in code marks and a colon is that file. The guide is one story: its pages run
+block under a line that ends with a name in code marks and a colon is that file. The guide is one story: its pages run
 one after the other in one folder; README.md runs in its own.
 """
 
@@ -47,8 +47,8 @@ def sessions(page: Path) -> list[Step]:
 
 
 def files(page: Path) -> dict[str, str]:
-    """The files that a page shows: a code block under a line `FILE:` in code marks."""
-    found = re.findall(r"^`([\w.-]+)`:\n+```\w*\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    """The files that a page shows: a code block under a line that ends with its name in code marks and a colon."""
+    found = re.findall(r"`([\w.-]+)`:\n+```\w*\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
     return dict(found)
 
 
