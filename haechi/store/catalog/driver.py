@@ -17,7 +17,9 @@ def rows(conn: Connection, sql: str) -> Iterator[Sequence[Any]]:
             yield found
         cursor.close()
         return
-    with conn.execution_options(stream_results=True, max_row_buffer=_FETCH).execute(text(sql)) as result:
+    # On the statement: a connection's own options would stay, and every later statement would ask for a cursor.
+    streamed = text(sql).execution_options(stream_results=True, max_row_buffer=_FETCH)
+    with conn.execute(streamed) as result:
         yield from result.partitions(_FETCH)
 
 
