@@ -65,6 +65,7 @@ def main() -> None:
         seconds, rss = [o["load_seconds"] for o in outcomes], max(o["rss"] for o in outcomes)
         most, most_rss = WANTED[kind]
         print(f"{kind}: median {median(seconds):.1f} s ({min(seconds):.1f}-{max(seconds):.1f}), wanted {most:.0f} s; "
+            f"CPU of the whole process {median(o['process_cpu'] for o in outcomes):.1f} s; "
               f"RSS {rss:.0f} MB{f', wanted {most_rss:.0f}' if most_rss else ''}; {outcomes[-1]['told']}", flush=True)  # fmt: skip
         if kind == "sqlite":
             built = run_child(script("ours", "index", home))

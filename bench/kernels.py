@@ -9,7 +9,7 @@ The index is built here from indicators.csv. No lake, no catalog.
 import argparse
 import json
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +43,7 @@ def build_index(listed: Path, target: Path) -> tuple[index.Index, float]:
         "exact": never,
     }
     started = time.perf_counter()
-    index.write(target, index.build(pa.table(columns), 1), 1)
+    index.write(target, index.build(pa.table(columns)), 1)
     built = index.load(target)
     assert built is not None
     return built, time.perf_counter() - started
@@ -56,7 +56,12 @@ def run(events: Path, wanted: index.Index, rows: int, chunk: int) -> dict[str, f
     rule = TimeRule(none, none, np.int64(_FAR), np.int64(0), np.int64(_FAR))
     words, ids = np.empty(0, np.uint64), np.empty(0, np.int32)
     parties = PartyTable(words, ids, words, words, ids)
-    spent: Counter[str] = Counter()
+    spent: dict[str, float] = defaultdict(float)
+
+    def add(what: dict[str, float]) -> None:
+        for step, amount in what.items():
+            spent[step] += amount
+
     with events.open("rb") as file:
         rest = b""
         engine = engine_for(READER, head=events.open("rb").read(65536))
@@ -78,9 +83,9 @@ def run(events: Path, wanted: index.Index, rows: int, chunk: int) -> dict[str, f
                 t2 = time.perf_counter()
                 matcher.match(block, wanted, int(block.a.state[ROWS]))
                 t3 = time.perf_counter()
-                spent.update({"scan": t1 - t0, "normal forms": t2 - t1, "match": t3 - t2})
+                add({"scan": t1 - t0, "normal forms": t2 - t1, "match": t3 - t2})
                 state = block.a.state
-                spent.update(
+                add(
                     {
                         "rows": int(state[ROWS]),
                         "bad": int(state[BAD]) + bad,

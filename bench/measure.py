@@ -40,7 +40,7 @@ def machine() -> dict[str, str]:
 
 
 def run_child(argv: Sequence[str | Path], env: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Run a script whose last line of output is a JSON object; adds `wall` (s) and `rss` (MB, peak).
+    """Run a script whose last line of output is a JSON object; adds `wall` and `process_cpu` (s) and `rss` (MB, peak).
 
     The peak is that of the process or of one of its own children. The caller must stay small: a child inherits
     its parent's peak.
@@ -59,7 +59,12 @@ def run_child(argv: Sequence[str | Path], env: Mapping[str, str] | None = None) 
         if child.returncode != 0 or not lines:
             told = err.read().decode(errors="replace")[-3000:]
             raise RuntimeError(f"{' '.join(map(str, argv))} ended with {child.returncode}:\n{told}")
-    return {**json.loads(lines[-1]), "wall": wall, "rss": usage.ru_maxrss / 1024}
+    return {
+        **json.loads(lines[-1]),
+        "wall": wall,
+        "process_cpu": usage.ru_utime + usage.ru_stime,
+        "rss": usage.ru_maxrss / 1024,
+    }
 
 
 def script(name: str, *args: str | Path, python: str | Path = sys.executable) -> list[str]:
