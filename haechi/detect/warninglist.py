@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from importlib.resources import files
+from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -20,13 +21,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from haechi.model import normal
-from haechi.model.errors import BadInput
+from haechi.model.errors import BadInput, NodeCannot
 from haechi.model.indicator import ValueType
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_NAME_KINDS: Final = frozenset({"domain", "hostname", "url", "email-src"})  # MISP attribute types
+_DIGEST_KINDS: Final = frozenset({"md5", "sha1", "sha256", "sha512"})
 _FEW: Final = 100
 _DEEPEST: Final = 6  # labels cut from the left when sub-domains are looked for
 _FOUR: Final = frozenset({ValueType.IPV4, ValueType.IPV4_NET, ValueType.IPV4_RANGE})
@@ -46,6 +49,7 @@ class _List(msgspec.Struct, eq=False):
     name: str
     type: str
     list: list[str]
+    matching_attributes: tuple[str, ...] = ()
 
 
 _Index = dict[str, tuple[str, ...]]  # text -> names of the lists that have it
@@ -61,7 +65,7 @@ class WarningLists:
     """The chosen lists, indexed when first needed."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or Path(str(files("pymispwarninglists"))) / "data" / "misp-warninglists" / "lists"
+        self._folder = folder or _folder()
 
     def suppressing(self, kind: ValueType, texts: Sequence[str]) -> Iterator[Hit]:
         """The values of one type, in normal form, that are kept out of matching; one may be on several lists."""
@@ -92,7 +96,9 @@ class WarningLists:
             return
         # For a few names an index of everything would cost a second: only entries that can be hit are taken up.
         wanted = {suffix for name in names for suffix in _suffixes_of(name)}
-        index = _index(self._lists("show"), lambda text: name if (name := text.strip("*. ").lower()) in wanted else "")
+        index = _index(
+            self._lists("show"), lambda text: name if (name := text.strip("*. ").lower()) in wanted else "", _NAME_KINDS
+        )
         yield from _below(index, names)
 
     @cached_property
@@ -107,15 +113,15 @@ class WarningLists:
 
     @cached_property
     def _names(self) -> _Index:
-        return _index(self._lists("suppress"), _name)
+        return _index(self._lists("suppress"), _name, _NAME_KINDS)
 
     @cached_property
     def _suffixes(self) -> _Index:
-        return _index(self._lists("show"), _name)
+        return _index(self._lists("show"), _name, _NAME_KINDS)
 
     @cached_property
     def _digests(self) -> _Index:
-        return _index(self._lists("suppress"), _digest)
+        return _index(self._lists("suppress"), _digest, _DIGEST_KINDS)
 
     def _spans(self, choice: str, family: int) -> "_Spans":
         name = f"_spans_{choice}_{family}"
@@ -125,10 +131,18 @@ class WarningLists:
         return found
 
 
-def _index(lists: Iterator[_List], form: Callable[[str], str]) -> _Index:
+def _folder() -> Path:
+    """Where the package keeps its lists; found without importing it, for that brings an HTTP client."""
+    spec = find_spec("pymispwarninglists")
+    if spec is None or spec.origin is None:
+        raise NodeCannot("the warning lists aren't installed", advice="Install Haechi again with its dependencies")
+    return Path(spec.origin).parent / "data" / "misp-warninglists" / "lists"
+
+
+def _index(lists: Iterator[_List], form: Callable[[str], str], kinds: frozenset[str]) -> _Index:
     index: _Index = {}
     for one in lists:
-        if one.type == "cidr" or one.type == "regex":
+        if one.type in ("cidr", "regex") or kinds.isdisjoint(one.matching_attributes):
             continue
         alone = (one.name,)  # shared by all its entries
         for text in one.list:

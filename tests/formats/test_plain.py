@@ -118,10 +118,9 @@ def test_groups_are_handed_on_and_forgotten() -> None:
     groups = lists.Groups()
     for number in range(lists.BLOCK):
         groups.add(lists.Attributes(marking=Tlp.GREEN), T.DOMAIN, f"{number}.example")
-    assert groups.full
+    was_full = groups.full
     (one,) = groups.hand_on()
-    assert len(one.values[T.DOMAIN]) == lists.BLOCK
-    assert not groups.full
+    assert (was_full, groups.full, len(one.values[T.DOMAIN])) == (True, False, lists.BLOCK)
     assert list(groups.hand_on()) == []
 
 

@@ -21,7 +21,7 @@ from haechi.store.catalog.indicator_merge import MERGE_OBJECTS, MERGE_PATTERNS, 
 from haechi.store.catalog.indicators import grow
 
 OBSERVED, ASSERTED = "observed", "asserted"
-_CACHE_KIB = 98_304  # of SQLite's page cache while a list is merged: its index then stays in memory
+_CACHE_KIB = 65_536  # of SQLite's page cache while a list is merged: its index then stays in memory
 _STAGED = ("staged_object", "staged_value", "staged_pattern", "staged_pair")
 
 _OBJECT_COLUMNS = (
@@ -128,6 +128,13 @@ def _prepare(conn: Connection) -> None:
             " modified BIGINT, marking SMALLINT, pap SMALLINT, confidence SMALLINT, valid_from BIGINT,"
             f" valid_until BIGINT, context TEXT, raw {binary}, digest {binary}, view {binary}, revoked SMALLINT,"
             " line BIGINT, object_row BIGINT, state SMALLINT)"
+        )
+    )
+    compact = " WITHOUT ROWID" if conn.dialect.name == "sqlite" else ""
+    conn.execute(
+        text(
+            "CREATE TEMPORARY TABLE staged_pair (value_id BIGINT, object_id BIGINT,"
+            f" PRIMARY KEY (value_id, object_id)){compact}"
         )
     )
     conn.execute(text("CREATE TEMPORARY TABLE staged_value (n INTEGER, type TEXT, text TEXT)"))

@@ -99,11 +99,11 @@ MERGE_VALUES: tuple[Step, ...] = (
         "values",
     ),
     Step(
-        "CREATE TEMPORARY TABLE staged_pair AS SELECT DISTINCT v.id AS value_id, o.object_row AS object_id"
+        "INSERT INTO staged_pair (value_id, object_id) SELECT DISTINCT v.id, o.object_row"
         " FROM staged_value s JOIN staged_object o ON o.n = s.n AND o.state IN (0, 1) AND o.revoked = 0"
         " JOIN value v ON v.type = s.type AND v.text = s.text ORDER BY 1, 2"
     ),
-    Step("CREATE INDEX staged_pair_value ON staged_pair (value_id, object_id)"),
+    Step("DROP TABLE staged_value"),  # the texts of a million values
 )
 
 # A value that moves to other attributes within its list keeps the time it was first known.
