@@ -76,8 +76,8 @@ class Matcher:
     def _grow(self) -> None:
         count = int(self.hits.count[0])
         larger = _hits(len(self.hits.row) * 2)
-        for old, new in zip(self.hits[:4], larger[:4], strict=True):
-            new[:count] = old[:count]
+        for name in ("row", "field", "entry", "item"):
+            getattr(larger, name)[:count] = getattr(self.hits, name)[:count]
         larger.count[0] = count
         self.hits = larger
 

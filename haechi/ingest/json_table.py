@@ -20,9 +20,9 @@ def json_table(reader: Reader) -> tuple[FieldTable, pa.Array]:
         entries.append((key.encode(), _context(outer, contexts, entries), *_target(wanted.to, extra), wanted.scale))
     slot = np.full(SLOTS, -1, np.int16)
     words = [_words(key) for key, *_ in entries]
-    for number, (key, context, *_) in enumerate(entries):
+    for number, (name, context, *_) in enumerate(entries):
         first, last = words[number]
-        at = (((first ^ (last * int(C2) & _MASK) ^ (len(key) << 8) ^ context) * int(C1)) & _MASK) >> 52
+        at = (((first ^ (last * int(C2) & _MASK) ^ (len(name) << 8) ^ context) * int(C1)) & _MASK) >> 52
         while slot[at] >= 0:
             at = (at + 1) & (SLOTS - 1)
         slot[at] = number

@@ -77,7 +77,8 @@ def _stretches(nets: Sequence[tuple[int, int, int, int]]) -> tuple[list[int], np
     """Sweep over the nets' borders, the longest prefix that is open at each; nets nest or are disjoint."""
     starts = sorted(nets)
     borders = sorted({n[0] for n in nets} | {n[1] + 1 for n in nets})
-    first, party = [], []
+    first: list[int] = []
+    party: list[int] = []
     opened: list[tuple[int, int, int]] = []  # (-prefix length, last address, party)
     k = 0
     for border in borders:

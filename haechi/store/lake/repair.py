@@ -4,6 +4,7 @@ import json
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from haechi.store.files import fsync_path
 
@@ -53,7 +54,7 @@ def _whole(entry: Path) -> bool:
     if not actions or not all(isinstance(action, dict) for action in actions):
         return False
     found = Counter(name for action in actions for name in action)
-    said = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+    said: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
     told = said.get("operationMetrics") or {} if said.get("operation") == "OPTIMIZE" else {}
     expected = {
         "add": said.get(FILES_KEY, told.get("numFilesAdded")),

@@ -168,7 +168,10 @@ class Lake:
             if not set(old) <= set(self._named(self._table.file_uris())):
                 return False
             # What goes stands before what comes in the log entry: an entry that is cut off lacks an addition, which shows.
-            actions = [*map(self._removal, old, [at] * len(old)), *map(self._action, new)]
+            actions: list[AddAction | RemoveAction] = [
+                *map(self._removal, old, [at] * len(old)),
+                *map(self._action, new),
+            ]
             self._table.create_write_transaction(
                 actions,
                 mode="append",
@@ -183,7 +186,8 @@ class Lake:
 
     def _removal(self, name: str, at: int) -> RemoveAction:
         file = Path(name)
-        values = dict(folder.split("=", 1) for folder in file.relative_to(self.path).parent.parts)
+        folders = (folder.partition("=") for folder in file.relative_to(self.path).parent.parts)
+        values: dict[str, str | None] = {name: value for name, _, value in folders}
         return RemoveAction(
             str(file.relative_to(self.path)), True, at // 1000, size=file.stat().st_size, partition_values=values
         )
