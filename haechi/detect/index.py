@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -42,7 +43,7 @@ class Index(msgspec.Struct, frozen=True):
     arrays: IndexArrays
 
 
-def build(values: pa.Table, generation: int) -> dict[str, npt.NDArray[np.generic]]:
+def build(values: pa.Table) -> dict[str, npt.NDArray[Any]]:
     """The sections of an index over `values` (value_id, type, text, valid_from, valid_until, exact)."""
     types = values["type"].combine_chunks().dictionary_encode()
     names = types.dictionary.to_pylist()
@@ -98,7 +99,7 @@ def build(values: pa.Table, generation: int) -> dict[str, npt.NDArray[np.generic
     }
 
 
-def write(path: Path, sections: dict[str, npt.NDArray[np.generic]], generation: int) -> None:
+def write(path: Path, sections: dict[str, npt.NDArray[Any]], generation: int) -> None:
     """Write the index beside `path` and move it there: readers see the old one or the new one."""
     place, table = _HEADER, {}
     for name, array in sections.items():
@@ -114,7 +115,7 @@ def write(path: Path, sections: dict[str, npt.NDArray[np.generic]], generation: 
         file.write(header.ljust(_HEADER, b"\0"))
         for name, array in sections.items():
             file.seek(table[name][2])
-            file.write(memoryview(np.ascontiguousarray(array)).cast("B") if array.nbytes else b"")
+            file.write(np.ascontiguousarray(array).data.cast("B") if array.nbytes else b"")
         file.truncate(place)
         file.flush()
         os.fsync(file.fileno())
@@ -170,7 +171,7 @@ def _as_nets(value: str) -> Iterator[tuple[int, int]]:
     if "-" in value:
         first, last = value.split("-", 1)
         low, high = ipaddress.ip_address(first), ipaddress.ip_address(last)
-        for net in ipaddress.summarize_address_range(low, high):  # type: ignore[type-var]
+        for net in ipaddress.summarize_address_range(low, high):
             yield net.prefixlen, int(net.network_address)
         return
     address, _, prefix = value.partition("/")

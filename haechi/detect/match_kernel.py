@@ -16,14 +16,16 @@ from haechi.model.jit import Num, inlined, kernel, part
 
 U = np.uint64
 FNV = np.uint64(0x100000001B3)
-DOMAIN, URL, EMAIL, MD5, SHA1, SHA256, SHA512, JA3, JA4, CERT = range(10)
+# np.int64 and not Python's int: Numba compiles a kernel's parts anew for each literal.
+DOMAIN, URL, EMAIL, MD5, SHA1, SHA256, SHA512, JA3, JA4, CERT = map(np.int64, range(10))
 EXACT_TYPES = ("domain", "url", "email", "md5", "sha1", "sha256", "sha512", "ja3", "ja4", "cert")
 
 # Hit fields: text slots, then lists
 FIELD_ANSWERS, FIELD_MAIL_TO = len(TEXT) + L["answers"], len(TEXT) + L["mail_to"]
 _LOW32 = np.uint64(0xFFFFFFFF)
 _TS = N["ts"]
-_SRC, _DST = T["src_addr"], T["dst_addr"]
+_SRC, _DST, _NO_ITEM = np.int64(T["src_addr"]), np.int64(T["dst_addr"]), np.int64(-1)
+_WHOLE = np.bool_(True)  # the whole name was looked up, not a parent of it
 _ANSWERS, _MAIL_TO = L["answers"], L["mail_to"]
 
 
@@ -195,7 +197,7 @@ def _exact(
         h = (h ^ U(buf[j])) * FNV
     h = mix(h)
     if maybe(h, x.bloom):
-        _hit(x, hits, h, wanted, buf, begin, begin + n, True, row, field, ts, item)
+        _hit(x, hits, h, wanted, buf, begin, begin + n, _WHOLE, row, field, ts, item)
 
 
 @inlined
@@ -214,7 +216,7 @@ def _name(x: IndexArrays, hits: Hits, buf: Num, begin: Num, n: Num, row: Num, fi
         h = (h ^ U(byte)) * FNV
     m = mix(h)
     if maybe(m, bloom):
-        _hit(x, hits, m, DOMAIN, buf, begin, begin + n, True, row, field, ts, item)
+        _hit(x, hits, m, DOMAIN, buf, begin, begin + n, _WHOLE, row, field, ts, item)
 
 
 @part
@@ -232,22 +234,23 @@ def _nets4(x: IndexArrays, hits: Hits, value: Num, row: Num, field: Num, ts: Num
                 high = middle
         while low < end and x.net4[low] == net:
             if _in_window(x, np.int64(x.entry4[low]), ts):
-                _record(hits, row, field, x.entry4[low], item)
+                _record(hits, row, field, np.int64(x.entry4[low]), item)
             low += 1
+
+
+@inlined
+def _net6(prefix: Num, high: Num, low: Num) -> Num:
+    """The net of that prefix length (1 to 128) that holds the address."""
+    if prefix <= 64:
+        return (high >> U(64 - prefix)) << U(64 - prefix), U(0)
+    return high, (low >> U(128 - prefix)) << U(128 - prefix)
 
 
 @part
 def _nets6(x: IndexArrays, hits: Hits, high_word: Num, low_word: Num, row: Num, field: Num, ts: Num, item: Num) -> None:
     for g in range(x.prefix6.shape[0]):
         prefix = x.prefix6[g]
-        net_high, net_low = high_word, low_word
-        if prefix <= 64:
-            net_low = U(0)
-            net_high = (net_high >> U(64 - prefix)) << U(64 - prefix) if prefix > 0 else U(0)
-        elif prefix < 128:
-            net_low = (net_low >> U(128 - prefix)) << U(128 - prefix)
-        if not maybe(address_hash(x.seeds[len(EXACT_TYPES) + 1], prefix, net_high, net_low), x.bloom):
-            continue
+        net_high, net_low = _net6(prefix, high_word, low_word)
         low, high = x.run6[g], x.run6[g + 1]
         end = high
         while low < high:
@@ -258,7 +261,7 @@ def _nets6(x: IndexArrays, hits: Hits, high_word: Num, low_word: Num, row: Num, 
                 high = middle
         while low < end and x.net6_high[low] == net_high and x.net6_low[low] == net_low:
             if _in_window(x, np.int64(x.entry6[low]), ts):
-                _record(hits, row, field, x.entry6[low], item)
+                _record(hits, row, field, np.int64(x.entry6[low]), item)
             low += 1
 
 
@@ -271,7 +274,12 @@ def _address(
         if x.near4[block >> U(6)] >> (block & U(63)) & U(1) != U(0):
             _nets4(x, hits, low, row, field, ts, item)
     elif family == 6:
-        _nets6(x, hits, high, low, row, field, ts, item)
+        found = False
+        for g in range(x.prefix6.shape[0]):
+            net_high, net_low = _net6(x.prefix6[g], high, low)
+            found |= maybe(address_hash(x.seeds[len(EXACT_TYPES) + 1], x.prefix6[g], net_high, net_low), x.bloom)
+        if found:
+            _nets6(x, hits, high, low, row, field, ts, item)
 
 
 @inlined
@@ -294,8 +302,8 @@ def match_rows(a: Arrays, x: IndexArrays, hits: Hits, plan: Num, first_row: Num,
         if hits.count[0] > room:
             return row
         ts = num[_TS, row]
-        _address(x, hits, family[0, row], addr[0, row, 0], addr[0, row, 1], row, _SRC, ts, -1)
-        _address(x, hits, family[1, row], addr[1, row, 0], addr[1, row, 1], row, _DST, ts, -1)
+        _address(x, hits, family[0, row], addr[0, row, 0], addr[0, row, 1], row, _SRC, ts, _NO_ITEM)
+        _address(x, hits, family[1, row], addr[1, row, 0], addr[1, row, 1], row, _DST, ts, _NO_ITEM)
         for k in range(plan.shape[0]):
             slot = plan[k, 0]
             if not _valid(valid, slot, row):
@@ -303,9 +311,9 @@ def match_rows(a: Arrays, x: IndexArrays, hits: Hits, plan: Num, first_row: Num,
             begin, n = np.int64(start[slot, row]), np.int64(text[slot, row, 0] & _LOW32)
             wanted = plan[k, 1]
             if wanted == DOMAIN:
-                _name(x, hits, buf, begin, n, row, slot, ts, -1)
+                _name(x, hits, buf, begin, n, row, slot, ts, _NO_ITEM)
             else:
-                _exact(x, hits, wanted, buf, begin, n, row, slot, ts, -1)
+                _exact(x, hits, wanted, buf, begin, n, row, slot, ts, _NO_ITEM)
     return end_row
 
 
@@ -315,7 +323,7 @@ def match_items(a: Arrays, x: IndexArrays, hits: Hits, which: Num, field: Num, f
     room = hits.row.shape[0] - 4096
     buf, address = a.buf, a.item_addr
     for k in range(first, a.state[ITEMS + which]):
-        row = a.item_row[which, k]
+        row = np.int64(a.item_row[which, k])
         if a.error[row] != 0:
             continue
         if hits.count[0] > room:
@@ -323,7 +331,7 @@ def match_items(a: Arrays, x: IndexArrays, hits: Hits, which: Num, field: Num, f
         ts = a.num[_TS, row]
         begin, n = np.int64(a.item_start[which, k]), np.int64(a.item[which, k, 0] & _LOW32)
         if which == _ANSWERS and address[k, 0] != U(0):
-            _address(x, hits, address[k, 0], address[k, 1], address[k, 2], row, field, ts, k)
+            _address(x, hits, np.uint8(address[k, 0]), address[k, 1], address[k, 2], row, field, ts, k)
         elif which == _MAIL_TO:
             _exact(x, hits, EMAIL, buf, begin, n, row, field, ts, k)
             _name(x, hits, buf, begin, n, row, field, ts, k)

@@ -6,6 +6,7 @@ A line longer than a piece is refused as a whole and passed over; its first byte
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from haechi.ingest.document_kernel import flatten
 from haechi.ingest.refusal import CUT_OFF, TOO_LONG
@@ -14,6 +15,8 @@ from haechi.model.block import PADDING, Block
 
 TAIL = 4096  # bytes before a committed offset by which an input is known again
 KEPT_OF_LONG = 65536  # bytes kept of a line that is longer than a piece
+Bytes = npt.NDArray[np.uint8]
+
 LIVE_SECONDS = 60  # a file written to this recently may still be in the middle of its last line
 
 
@@ -34,7 +37,7 @@ class Piece:
     base: int
     length: int
     end: int  # of the stream that counts as read once this piece is done
-    first_line: int | None
+    lines_known: bool  # False where lines were joined (documents) or not counted from the start (resumed)
     header: bytes
     refused: tuple[Refused, ...] = ()
     last: bool = False
@@ -49,7 +52,7 @@ class Feed:
         self._tail = b""
         self._carry = b""
         self._raw = self._before = b""
-        self._line: int | None = 1
+        self._lines_known = not document
         self._header = b""
         self._state = np.zeros(3, np.int64)
         self._done = False
@@ -61,7 +64,7 @@ class Feed:
 
     def resume_at(self, offset: int) -> bool:
         """Go on from an offset; False if the stream is shorter. Lines are no longer counted, headers are read again."""
-        self._line = None if offset else 1
+        self._lines_known = self._lines_known and offset == 0
         if offset and self._mark:
             self._note_header(self.source.head[:offset])
         self._bom = offset == 0
@@ -86,10 +89,7 @@ class Feed:
         )  # what `flatten` rewrites, or is given back
         refused: list[Refused] = []
         ended = have < size - 1
-        if self._document:
-            cut = int(flatten(buf, 0, have, self._state))
-        else:
-            cut = _last_newline(buf, have)
+        cut = int(flatten(buf, 0, have, self._state)) if self._document else _last_newline(buf, have)
         if ended:
             cut = self._finish(buf, cut, have, base, refused)
         elif cut == 0:
@@ -108,15 +108,13 @@ class Feed:
         if not length and not refused:
             return None
         end = self.source.position - len(self._carry) - self.left
-        piece = Piece(base, length, end, self._line, self._header, tuple(refused), ended)
+        piece = Piece(base, length, end, self._lines_known, self._header, tuple(refused), ended)
         if have:
             read = end - base
             self._before = self._tail
             self._tail = (self._tail + (raw[:read] if raw else bytes(buf[max(0, read - TAIL) : read])))[-TAIL:]
         self._raw = raw
         piece.tail = self._tail
-        if self._line is not None:
-            self._line += int(np.count_nonzero(buf[:cut] == 10)) + sum(r.code == TOO_LONG for r in refused)
         if self._mark:
             self._note_header(bytes(buf[:cut]) if self._mark in bytes(buf[:cut]) else b"")
         return piece
@@ -128,20 +126,18 @@ class Feed:
         self._carry = self._raw[whole - unread : whole] + self._carry
         piece.end -= unread
         self._tail = piece.tail = (self._before + self._raw[: whole - unread])[-TAIL:]
-        if self._line is not None:
-            self._line -= self._raw[whole - unread : whole].count(b"\n")
 
-    def _fill(self, buf: np.ndarray, have: int, size: int) -> int:  # type: ignore[type-arg]
+    def _fill(self, buf: Bytes, have: int, size: int) -> int:
+        view = memoryview(buf.data)
         while have < size:
-            more = self.source.read(size - have)
-            if not more:
+            count = self.source.readinto(view[have:size])
+            if not count:
                 self._done = True
                 break
-            buf[have : have + len(more)] = np.frombuffer(more, np.uint8)
-            have += len(more)
+            have += count
         return have
 
-    def _finish(self, buf: np.ndarray, cut: int, have: int, base: int, refused: list[Refused]) -> int:  # type: ignore[type-arg]
+    def _finish(self, buf: Bytes, cut: int, have: int, base: int, refused: list[Refused]) -> int:
         """The end of the input: a last line without newline is read, left for later, or refused as cut off."""
         rest = bytes(buf[cut:have])
         if not rest.strip(b" \t\r\n\0"):
@@ -154,7 +150,7 @@ class Feed:
             return cut
         return have
 
-    def _pass_over(self, buf: np.ndarray, have: int, base: int) -> Refused:  # type: ignore[type-arg]
+    def _pass_over(self, buf: Bytes, have: int, base: int) -> Refused:
         """Skip a line that doesn't fit a piece; the bytes behind its end are the next piece's."""
         raw, length = bytes(buf[:KEPT_OF_LONG]), have
         self._tail = bytes(buf[max(0, have - TAIL) : have])
@@ -171,8 +167,7 @@ class Feed:
         else:
             self._done = True
         carried, self._carry = self._carry, b""
-        self.source._ahead = carried + self.source._ahead
-        self.source.position -= len(carried)
+        self.source.unread(carried)
         return Refused(base, length, TOO_LONG, raw)
 
     def _note_header(self, text: bytes) -> None:
@@ -182,7 +177,7 @@ class Feed:
             self._header = (self._header + b"\n".join(lines) + b"\n")[-(1 << 20) :]
 
 
-def _last_newline(buf: np.ndarray, have: int) -> int:  # type: ignore[type-arg]
+def _last_newline(buf: Bytes, have: int) -> int:
     """The end of the last whole line in buf[:have]."""
     step = 4096
     at = have

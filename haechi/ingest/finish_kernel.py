@@ -19,20 +19,20 @@ from haechi.model.jit import Num, inlined, kernel, load64, part
 
 U = np.uint64
 _HIGH_BITS = np.uint64(0x8080808080808080)
-_TIME, _SRC, _DST, _DOMAIN, _SNI, _URL, _MAIL = (
-    T["time"],
-    T["src_addr"],
-    T["dst_addr"],
-    T["domain"],
-    T["sni"],
-    T["url"],
-    T["mail_from"],
+# As np.int64 and not as Python's int: Numba compiles a kernel's parts anew for each literal.
+_TIME, _SRC, _DST, _DOMAIN, _SNI, _URL, _MAIL, _TYPE, _PROTO, _ACTION, _CERT, _FIRST_DIGEST, _LAST_DIGEST = map(
+    np.int64,
+    [
+        *(T[name] for name in ("time", "src_addr", "dst_addr", "domain", "sni", "url", "mail_from", "source_type")),
+        *(T[name] for name in ("proto", "action", "cert", "ja3", "sha512")),
+    ],
 )
-_TYPE, _PROTO, _ACTION = T["source_type"], T["proto"], T["action"]
-_FIRST_DIGEST, _LAST_DIGEST, _CERT = T["ja3"], T["sha512"], T["cert"]
-_TS, _TS_OFFSET, _SRC_PORT, _DST_PORT, _SEVERITY = N["ts"], N["ts_offset"], N["src_port"], N["dst_port"], N["severity"]
-_NTEXT = len(TEXT)
-_ANSWERS = L["answers"]
+_TS, _TS_OFFSET, _SRC_PORT, _DST_PORT, _SEVERITY = map(
+    np.int64, [N[name] for name in ("ts", "ts_offset", "src_port", "dst_port", "severity")]
+)
+_NTEXT, _ANSWERS = np.int64(len(TEXT)), np.int64(L["answers"])
+_SOURCE, _DESTINATION = np.int64(0), np.int64(1)
+_LONGEST_ADDRESS = np.int64(48)
 
 # Bytes that stand in a normal name; and those that a URL's path and query keep as they are (WHATWG URL, 1.3).
 _NAME_KIND = np.full(256, 2, np.uint8)  # 0: normal, 1: a capital letter, 2: neither
@@ -104,7 +104,7 @@ def _put(c: Cells, slot: Num, row: Num, begin: Num, n: Num) -> None:
 @part
 def _canonical_text(c: Cells, slot: Num, row: Num, begin: Num, n: Num, four: Num, high: Num, low: Num) -> Num:
     """Put the address's normal text in place of the log's, if they differ; False when the arena is full."""
-    if not has_room(c.buf, c.state, 48):
+    if not has_room(c.buf, c.state, _LONGEST_ADDRESS):
         return False
     o = c.state[ARENA]
     end = write_ipv4(c.buf, o, low) if four else write_ipv6(c.buf, o, high, low)
@@ -318,10 +318,10 @@ def _values(c: Cells, num: Num, addr: Num, family: Num, rule: TimeRule, row: Num
     num[_TS_OFFSET, row] = minutes
     set_valid(c.valid, _NTEXT + _TS, row)
     set_valid(c.valid, _NTEXT + _TS_OFFSET, row)
-    code = _address(c, addr, family, 0, _SRC, row)
+    code = _address(c, addr, family, _SOURCE, _SRC, row)
     if code != OK:
         return code, _SRC
-    code = _address(c, addr, family, 1, _DST, row)
+    code = _address(c, addr, family, _DESTINATION, _DST, row)
     if code != OK:
         return code, _DST
     for slot in range(_SRC_PORT, _DST_PORT + 1):
@@ -390,8 +390,12 @@ def finish_rows(a: Arrays, m: Meaning, rule: TimeRule, p: PartyTable, first_row:
 
 @kernel
 def finish_items(a: Arrays, which: Num, first: Num) -> None:
-    """Normal forms of the list elements from `first` on: addresses are read, names and mail addresses made lower case."""
+    """Normal forms of the list elements from `first` on: addresses are read, names and mail addresses made lower case.
+
+    Unicode names, and mail addresses with more around them, go on the slow list as slot TEXT + list, row element.
+    """
     buf, state, item, item_start, item_addr = a.buf, a.state, a.item, a.item_start, a.item_addr
+    slow_row, slow_slot = a.slow_row, a.slow_slot
     for k in range(first, state[ITEMS + which]):
         begin, n = np.int64(item_start[which, k]), np.int64(item[which, k, 0] & U(0xFFFFFFFF))
         if which == _ANSWERS:
@@ -415,3 +419,11 @@ def finish_items(a: Arrays, which: Num, first: Num) -> None:
             state[ARENA] = o + n
             item_start[which, k] = o
             write_view(item, which, k, buf, o, n)
+        plain = True
+        for i in range(begin, begin + n):
+            byte = buf[i]
+            plain &= byte < 128 and (which == _ANSWERS or (byte > 32 and byte != 60 and byte != 58))  # < and :
+        if not plain and state[SLOW] < slow_row.shape[0]:
+            slow_row[state[SLOW]] = k
+            slow_slot[state[SLOW]] = _NTEXT + which
+            state[SLOW] += 1

@@ -44,6 +44,7 @@ U = np.uint64
 SLOTS = 4096  # of the key table; a power of two
 UNWANTED, AS_TEXT, AS_NUMBER, AS_ITEM, AS_EXTRA, AS_OBJECT = range(6)
 DEEPEST = 64
+_WHOLE = np.int64(1)  # the scale of a count
 C1, C2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 _NTEXT, _EXTRA, _NLISTS = len(TEXT), LIST.index("extra"), len(LIST)
 
@@ -88,7 +89,9 @@ def line_end(buf: Num, i: Num) -> Num:
 
 @inlined
 def skip_space(buf: Num, i: Num) -> Num:
-    while buf[i] == 32 or buf[i] == 9 or buf[i] == 13:
+    while buf[i] <= 32:
+        if buf[i] != 32 and buf[i] != 9 and buf[i] != 13:
+            break
         i += 1
     return i
 
@@ -298,7 +301,7 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                         value = value * 10 + (np.int64(buf[k]) - 48)
                         k += 1
                     if k != i or (n > 1 and c == 48):
-                        code, value = parse_number(buf, begin_text, i, 1)
+                        code, value = parse_number(buf, begin_text, i, _WHOLE)
                         if code != OK or (n > 1 and c == 48 and 48 <= buf[begin_text + 1] <= 57):
                             code = NUMBER_EXPECTED if code == OK else code
                             field = _NTEXT + target

@@ -14,7 +14,7 @@ KEPT = 1 << 20  # bytes of a refused record that are kept; the rest can be read 
 
 @dataclass(frozen=True, slots=True)
 class RefusedRecord:
-    """One refused record. `offset` counts from the stream's start; `line` from 1 where it can be known."""
+    """One refused record. `offset` counts from the stream's start, `line` from the piece's (1 is its first line)."""
 
     offset: int
     length: int
@@ -42,9 +42,7 @@ def refused_by_feed(piece: Piece) -> Sequence[RefusedRecord]:
 
 
 def _record(block: Block, piece: Piece, begin: int, n: int, code: int, field: int, row: int | None) -> RefusedRecord:
-    line = None
-    if piece.first_line is not None:
-        line = piece.first_line + int(np.count_nonzero(block.a.buf[:begin] == 10))
+    line = int(np.count_nonzero(block.a.buf[:begin] == 10)) + 1 if piece.lines_known else None
     name = "" if field < 0 else TEXT[field] if field < len(TEXT) else NUM[field - len(TEXT)]
     value = ""
     if row is not None and 0 <= field < len(TEXT):

@@ -27,6 +27,8 @@ class Stream(Protocol):
 
     def read(self, n: int) -> bytes: ...
 
+    def readinto(self, target: memoryview) -> int: ...
+
 
 class Plain:
     """Bytes as they are."""
@@ -43,6 +45,12 @@ class Plain:
             begun, self._begun = self._begun[:n], self._begun[n:]
             return begun
         return self._file.read(n) or b""
+
+    def readinto(self, target: memoryview) -> int:
+        """At most len(target) bytes, without a copy in between."""
+        if self._begun:
+            return _copy(self.read(len(target)), target)
+        return self._file.readinto(target) or 0  # type: ignore[attr-defined]
 
 
 class Gzip:
@@ -78,6 +86,10 @@ class Gzip:
                 return out
         return b""
 
+    def readinto(self, target: memoryview) -> int:
+        """At most len(target) bytes."""
+        return _copy(self.read(len(target)), target)
+
 
 class Zstd:
     """A Zstandard stream (RFC 8878)."""
@@ -96,6 +108,15 @@ class Zstd:
             self.cut_off = True
             return b""
         return data
+
+    def readinto(self, target: memoryview) -> int:
+        """At most len(target) bytes."""
+        return _copy(self.read(len(target)), target)
+
+
+def _copy(data: bytes, target: memoryview) -> int:
+    target[: len(data)] = data
+    return len(data)
 
 
 class _Joined:
@@ -169,6 +190,19 @@ class Source:
             out = self._stream.read(n)
         self.position += len(out)
         return out
+
+    def readinto(self, target: memoryview) -> int:
+        """Fill the beginning of `target`; the number of bytes, 0 at the end."""
+        if self._ahead:
+            return _copy(self.read(len(target)), target)
+        n = self._stream.readinto(target)
+        self.position += n
+        return n
+
+    def unread(self, data: bytes) -> None:
+        """Put bytes back: they come again at the next read."""
+        self._ahead = data + self._ahead
+        self.position -= len(data)
 
     def skip_to(self, offset: int) -> bool:
         """Go to an offset of the decompressed stream; False if the stream is shorter."""

@@ -51,21 +51,24 @@ def cache_folder() -> Path:
 numba.config.CACHE_DIR = str(cache_folder())  # before the first decorated function: Numba reads it there
 
 
+_COMMON: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False}
+# Parts are never called from Python; without these two, wrappers that unpack all arrays are most of the compile time.
+_NO_WRAPPERS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
 def kernel(function: F) -> F:
     """Compile `function` on first call: no interpreter lock, no bounds checks (the caller's arrays carry padding)."""
-    return cast(F, numba.njit(nogil=True, cache=True, error_model="numpy", boundscheck=False, _nrt=False)(function))
+    return cast(F, numba.njit(cache=True, no_cfunc_wrapper=True, **_COMMON)(function))
 
 
 def inlined(function: F) -> F:
     """A kernel's part, inlined where it is called."""
-    return cast(
-        F, numba.njit(forceinline=True, nogil=True, error_model="numpy", boundscheck=False, _nrt=False)(function)
-    )
+    return cast(F, numba.njit(forceinline=True, **_COMMON, **_NO_WRAPPERS)(function))
 
 
 def part(function: F) -> F:
     """A kernel's part, called as a function: for the rarer branches, which would only bloat the loop."""
-    return cast(F, numba.njit(nogil=True, cache=True, error_model="numpy", boundscheck=False, _nrt=False)(function))
+    return cast(F, numba.njit(**_COMMON, **_NO_WRAPPERS)(function))
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:

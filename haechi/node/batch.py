@@ -26,7 +26,9 @@ class Batch:
         self._lock = threading.Lock()
         self._files: list[Staged] = []
         self._sightings: list[pa.Table] = []
-        self._refused: list[tuple[OpenInput, RefusedRecord]] = []
+        self._refused: list[tuple[OpenInput, Piece, RefusedRecord]] = []
+        self._pieces: dict[OpenInput, list[Piece]] = {}
+        self._lines: dict[tuple[OpenInput, int], int] = {}  # by the piece's place: its lines, once it is done
         self._held = 0
         self._counts: dict[OpenInput, list[int]] = {}
         self.bytes = 0
@@ -37,6 +39,7 @@ class Batch:
         """A piece belongs to this batch; pieces are taken in the order of the stream."""
         self.bytes += piece.length
         self.ends[opened] = (piece.end, piece.tail)
+        self._pieces.setdefault(opened, []).append(piece)
 
     def add(self, opened: OpenInput, piece: Piece, done: Done) -> None:
         """A piece is worked through."""
@@ -45,7 +48,8 @@ class Batch:
                 self.ends[opened] = (piece.end, piece.tail)
             self._files += done.files
             self._sightings += done.sightings
-            self._refused += [(opened, record) for record in done.refused]
+            self._refused += [(opened, piece, record) for record in done.refused]
+            self._lines[opened, piece.base] = done.lines
             self._held += sum(len(record.raw) for record in done.refused)
             self.slow += done.slow
             counts = self._counts.setdefault(opened, [0, 0, 0, 0])
@@ -71,6 +75,7 @@ class Batch:
                 self._counts.clear()
             for opened, (end, _) in self.ends.items():
                 opened.end = end
+                opened.lines += sum(self._lines[opened, piece.base] for piece in self._pieces[opened])
             for opened, (events, sightings, refused, blank) in self._counts.items():
                 opened.events += events
                 opened.sightings += sightings
@@ -98,13 +103,23 @@ class Batch:
     def _stage_refused(self) -> None:
         if not self._refused:
             return
-        self._refused.sort(key=lambda pair: (pair[0].row.id, pair[1].offset))
+        refused = [(opened, record, self._line(opened, piece, record)) for opened, piece, record in self._refused]
+        refused.sort(key=lambda r: (r[0].row.id, r[1].offset))
         moment = pa.scalar(self._now, pa.timestamp("us", tz="UTC"))
-        table = refused_table(self._refused)
+        table = refused_table(refused)
         table = table.append_column("ts", pa.repeat(moment, table.num_rows))
         table = table.append_column("ingested_at", pa.repeat(moment, table.num_rows))
         self._stage(QUARANTINE, self._now // DAY, table, self._now, self._now)
         self._refused, self._held = [], 0
+
+    def _line(self, opened: OpenInput, piece: Piece, record: RefusedRecord) -> int | None:
+        """The record's line in the input; None where a piece before it isn't done yet, or lines aren't counted."""
+        if record.line is None:
+            return None
+        before = [self._lines.get((opened, p.base)) for p in self._pieces[opened] if p.base < piece.base]
+        if any(lines is None for lines in before):
+            return None
+        return opened.lines + sum(lines for lines in before if lines is not None) + record.line
 
     def _stage(self, kind: str, day: int, table: pa.Table, first: int, last: int) -> None:
         file = self._lake.stage(kind, day)
@@ -112,18 +127,18 @@ class Batch:
         self._files.append(self._lake.staged(file, kind, day, table.num_rows, first, last))
 
 
-def refused_table(refused: Sequence[tuple[OpenInput, RefusedRecord]]) -> pa.Table:
-    """Refused records as rows of the quarantine."""
+def refused_table(refused: Sequence[tuple[OpenInput, RefusedRecord, int | None]]) -> pa.Table:
+    """Refused records and their lines as rows of the quarantine."""
     columns = {
-        "input_id": [opened.row.id for opened, _ in refused],
-        "sensor_id": [opened.row.sensor_id for opened, _ in refused],
-        "reader": [opened.reader.name for opened, _ in refused],
-        "line": [record.line for _, record in refused],
-        "raw_offset": [record.offset for _, record in refused],
-        "raw_length": [min(record.length, 2**31 - 1) for _, record in refused],
-        "reason": [record.reason for _, record in refused],
-        "field": [record.field or None for _, record in refused],
-        "value": [record.value or None for _, record in refused],
-        "raw": [record.raw for _, record in refused],
+        "input_id": [opened.row.id for opened, _, _ in refused],
+        "sensor_id": [opened.row.sensor_id for opened, _, _ in refused],
+        "reader": [opened.reader.name for opened, _, _ in refused],
+        "line": [line for _, _, line in refused],
+        "raw_offset": [record.offset for _, record, _ in refused],
+        "raw_length": [min(record.length, 2**31 - 1) for _, record, _ in refused],
+        "reason": [record.reason for _, record, _ in refused],
+        "field": [record.field or None for _, record, _ in refused],
+        "value": [record.value or None for _, record, _ in refused],
+        "raw": [record.raw for _, record, _ in refused],
     }
     return pa.table({name: pa.array(values, LAKE_SCHEMA.field(name).type) for name, values in columns.items()})

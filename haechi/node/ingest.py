@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -94,7 +95,10 @@ def ingest(
         for path in expand(paths):
             run.add(path)
         run.go()
-        return run.result(time.perf_counter() - begun)
+        result = run.result(time.perf_counter() - begun)
+    counts = {"events": result.events, "sightings": result.sightings, "quarantined": result.quarantined}
+    home.audit().append("ingest", subject=f"sensor--{sensor}", details={"files": len(result.files), **counts})
+    return result
 
 
 def expand(paths: Iterable[Path | str]) -> list[Path | None]:
@@ -142,7 +146,7 @@ class _Run:
         self._engines: dict[tuple[int, int], Engine] = {}
         self._batches = self._slow = 0
 
-    def __enter__(self) -> "_Run":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -165,7 +169,9 @@ class _Run:
                     now=self._home.clock.now(),
                 )
             if any(other.row.id == opened.row.id for other in self._inputs):
-                opened.source.close()  # the same log by another name
+                opened.source.close()
+                same = next(other for other in self._inputs if other.row.id == opened.row.id)
+                self._results.append(_same(opened, same.path))
                 return
             self._inputs.append(opened)
         except HaechiError as error:
@@ -313,6 +319,21 @@ def _result(opened: OpenInput) -> FileResult:
         bytes=opened.end - opened.start,
         already=opened.start,
         left=opened.feed.left,
+    )
+
+
+def _same(opened: OpenInput, path: str) -> FileResult:
+    """The same log by another name, named twice in one call: it is read once."""
+    return FileResult(
+        path=opened.path,
+        reader=opened.reader.name,
+        why=f"the same log as {path}",
+        events=0,
+        sightings=0,
+        quarantined=0,
+        blank=0,
+        bytes=0,
+        already=opened.start,
     )
 
 

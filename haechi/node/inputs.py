@@ -38,7 +38,7 @@ class OpenInput:
     sightings: int = 0
     quarantined: int = 0
     blank: int = 0
-    exhausted: bool = False
+    lines: int = 0  # committed so far, where they are counted from the start
 
 
 def open_input(

@@ -30,7 +30,7 @@ def current_index(home: Home, have: Index | None = None) -> Index:
         with engine.connect() as connection:
             generation = indicators.generation(connection)
             values = indicators.matchable(connection)
-        index.write(path, index.build(values, generation), generation)
+        index.write(path, index.build(values), generation)
     built = index.load(path)
     assert built is not None
     return built

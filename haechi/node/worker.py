@@ -18,7 +18,7 @@ from haechi.ingest.finish import Finisher
 from haechi.ingest.finish_kernel import PartyTable
 from haechi.ingest.quarantine import RefusedRecord, refused_by_feed, refused_records
 from haechi.ingest.time_kernel import TimeRule
-from haechi.model.block import BAD, BLANK, POSITION, ROWS, Block
+from haechi.model.block import BAD, BLANK, LINES, POSITION, ROWS, Block
 from haechi.model.event import EVENT
 from haechi.store.lake import Lake, Staged
 
@@ -51,6 +51,7 @@ class Done:
     events: int = 0
     blank: int = 0
     slow: int = 0
+    lines: int = 0
     unread: int = 0  # bytes at the piece's end that begin a record of the next piece
     files: list[Staged] = field(default_factory=list)
     sightings: list[pa.Table] = field(default_factory=list)
@@ -73,7 +74,7 @@ class Worker:
 
     def work(self, piece: Piece, engine: Engine, setting: Setting, index: Index, now: int) -> Done:
         """Read, match and write one piece that stands in the block. Raises OSError on a full disk: nothing is committed."""
-        done = Done(refused=list(refused_by_feed(piece)))
+        done = Done(refused=list(refused_by_feed(piece)), lines=len(piece.refused))
         state = self.block.a.state
         position = 0
         if piece.header:
@@ -107,6 +108,7 @@ class Worker:
         rows = int(state[ROWS])
         done.events += rows - finisher.refused
         done.blank += int(state[BLANK])
+        done.lines += int(state[LINES])
         done.slow += finisher.slow
         if state[BAD] or finisher.refused:
             done.refused += refused_records(self.block, piece)
