@@ -90,7 +90,12 @@ DRAWS: dict[str, Callable[[Draw], Ints]] = {
 
 def columns(record: Record, draw: Draw, times: Ints) -> dict[str, Ints]:
     """All slots that the record's layout needs; `t` holds the given microseconds of the day."""
-    return {name: times if name == "t" else DRAWS[name](draw) for name in slots(record.layout)}
+    cells = {name: times if name == "t" else DRAWS[name](draw) for name in slots(record.layout)}
+    if "resolver" in cells and "own" in cells:
+        drawn, parties = cells["resolver"], draw.clean["own"] // HOSTS
+        # A host asks its own party's resolvers, now and then a public one.
+        cells["resolver"] = np.where(drawn < 2 * parties, cells["own"] // HOSTS * 2 + (drawn & 1), drawn)
+    return cells
 
 
 def sizes(tables: Tables) -> dict[str, int]:

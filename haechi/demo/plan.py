@@ -151,7 +151,11 @@ def plan_events(plan: Plan, side: Side, seed: int, scale: float) -> list[Planned
             choices = [c for c in CARRIERS[value.type] if side.country in c.sides]
             carrier = choices[int(rng.integers(len(choices)))]
             victim, host = victims[int(rng.integers(len(victims)))], int(rng.integers(1 << 20))
-            own = {"own": victim * HOSTS + host % HOSTS, "own4": victim * HOSTS4 + host % HOSTS4}
+            own = {
+                "own": victim * HOSTS + host % HOSTS,
+                "own4": victim * HOSTS4 + host % HOSTS4,
+                "resolver": victim * 2,
+            }
             texts = carrier.texts(value.text, n)
             planned.append(Planned(campaign.id, at, carrier.log, carrier.record, texts, own, (value,)))
     return sorted(planned, key=lambda event: event.at)
