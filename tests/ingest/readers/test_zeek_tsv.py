@@ -14,7 +14,12 @@ def test_a_connection(read: Read, fixtures: Path) -> None:
     first, second = found.events
     assert first["source_type"] == "conn"
     assert first["activity"] == "flow"
-    assert (first["src_addr"], first["src_port"], first["dst_addr"], first["dst_port"]) == ("192.0.2.7", 50000, "198.51.100.9", 443)
+    assert (first["src_addr"], first["src_port"], first["dst_addr"], first["dst_port"]) == (
+        "192.0.2.7",
+        50000,
+        "198.51.100.9",
+        443,
+    )
     assert (first["bytes_out"], first["bytes_in"], first["packets_out"], first["packets_in"]) == (517, 4096, 8, 10)
     assert first["duration"] == 1_500_000
     assert first["ts"].isoformat() == "2026-03-10T00:00:00.123456+00:00"
