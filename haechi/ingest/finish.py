@@ -3,10 +3,25 @@
 from haechi.ingest.finish_kernel import Meaning, PartyTable, finish_items, finish_rows
 from haechi.ingest.time_kernel import TimeRule
 from haechi.model import normal
-from haechi.model.block import ITEMS, SLOW, Block, L, T
+from haechi.model.block import ITEMS, SLOW, TEXT, Block, L, T
 from haechi.model.errors import BadInput
 
-_RULES = {T["domain"]: normal.domain, T["sni"]: normal.domain, T["url"]: normal.url, T["mail_from"]: normal.email}
+
+def _mailbox(text: str) -> str:
+    """The address in `Kim <kim@example.com>` (RFC 5322, 3.4) or in `<kim@example.com>` (RFC 5321)."""
+    if text.rstrip().endswith(">"):
+        text = text[text.rfind("<") :]
+    return normal.email(text)
+
+
+_RULES = {
+    T["domain"]: normal.domain,
+    T["sni"]: normal.domain,
+    T["url"]: normal.url,
+    T["mail_from"]: _mailbox,
+    len(TEXT) + L["answers"]: normal.domain,
+    len(TEXT) + L["mail_to"]: _mailbox,
+}
 
 
 class Finisher:
@@ -37,12 +52,16 @@ class Finisher:
         self._items = [0, 0]
 
     def _slowly(self, block: Block, slot: int, row: int) -> None:
-        text = block.text(slot, row)
+        text = block.text(slot, row) if slot < len(TEXT) else block.item(slot - len(TEXT), row)
         if text is None:
             return
         try:
             normal_text = _RULES[slot](text)
         except BadInput:
             return  # kept as the log says it: no indicator has that form, so it can't match
-        if normal_text != text:
+        if normal_text == text:
+            return
+        if slot < len(TEXT):
             block.put_text(slot, row, normal_text)
+        else:
+            block.put_item(slot - len(TEXT), row, normal_text)

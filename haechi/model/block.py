@@ -132,18 +132,32 @@ class Block:
 
     def put_text(self, slot: int, row: int, text: str) -> bool:
         """Rewrite one cell, for slow paths; False when the arena is full."""
+        if not self._put(text, self.a.text[slot, row], self.a.start[slot], row):
+            return False
+        self.a.valid[slot, row >> 3] |= U8(1 << (row & 7))
+        return True
+
+    def item(self, which: int, number: int) -> str:
+        """The text of one list element, for slow paths and tests."""
+        begin, n = int(self.a.item_start[which, number]), int(self.a.item[which, number, 0] & U64(0xFFFFFFFF))
+        return bytes(self.a.buf[begin : begin + n]).decode()
+
+    def put_item(self, which: int, number: int, text: str) -> bool:
+        """Rewrite one list element, for slow paths; False when the arena is full."""
+        return self._put(text, self.a.item[which, number], self.a.item_start[which], number)
+
+    def _put(self, text: str, view: npt.NDArray[np.uint64], start: npt.NDArray[np.int32], place: int) -> bool:
         a, encoded = self.a, text.encode()
         begin, n = int(a.state[ARENA]), len(encoded)
         if begin + n + 64 > len(a.buf):
             return False
         a.buf[begin : begin + n] = np.frombuffer(encoded, U8)
         a.state[ARENA] = begin + n
-        a.start[slot, row] = begin
+        start[place] = begin
         inlined = n <= 12
         body = encoded.ljust(12, b"\0") if inlined else encoded[:4] + bytes(4) + begin.to_bytes(4, "little")
-        a.text[slot, row, 0] = n | int.from_bytes(body[:4], "little") << 32
-        a.text[slot, row, 1] = int.from_bytes(body[4:12], "little")
-        a.valid[slot, row >> 3] |= U8(1 << (row & 7))
+        view[0] = n | int.from_bytes(body[:4], "little") << 32
+        view[1] = int.from_bytes(body[4:12], "little")
         return True
 
     def columns(self, rows: int) -> dict[str, pa.Array]:

@@ -10,8 +10,7 @@ import pytest
 from deltalake import DeltaTable
 
 from haechi.model.event import EVENT, LAKE_SCHEMA, QUARANTINE, SIGHTING
-from haechi.store.lake import Lake, Staged
-from haechi.store.lake import maintain
+from haechi.store.lake import Lake, Staged, maintain
 from haechi.store.lake.maintain import compact, vacuum
 from haechi.store.lake.table import EPOCH
 
