@@ -111,15 +111,19 @@ def write(path: Path, sections: dict[str, npt.NDArray[Any]], generation: int) ->
     )
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(header.ljust(_HEADER, b"\0"))
-        for name, array in sections.items():
-            file.seek(table[name][2])
-            file.write(np.ascontiguousarray(array).data.cast("B") if array.nbytes else b"")
-        file.truncate(place)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(header.ljust(_HEADER, b"\0"))
+            for name, array in sections.items():
+                file.seek(table[name][2])
+                file.write(np.ascontiguousarray(array).data.cast("B") if array.nbytes else b"")
+            file.truncate(place)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def load(path: Path) -> Index | None:

@@ -6,13 +6,16 @@ what was acknowledged is on disk, and a second run goes on from there.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
 import msgspec
+from deltalake.exceptions import DeltaError
+from sqlalchemy.exc import OperationalError
 
 from haechi.detect.index import Index
 from haechi.ingest.engine import Engine
@@ -91,7 +94,7 @@ def ingest(
     where the disk is full. What was committed until then stays, and the same call goes on from there.
     """
     begun = time.perf_counter()
-    with _Run(home, format, sensor, zone, mapping, progress) as run:
+    with _disk_errors(), _Run(home, format, sensor, zone, mapping, progress) as run:
         for path in expand(paths):
             run.add(path)
         run.go()
@@ -118,6 +121,19 @@ def expand(paths: Iterable[Path | str]) -> list[Path | None]:
         else:
             found.append(path)
     return found
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """What the disk refused, whichever library met it, as the node's own error."""
+    try:
+        yield
+    except (OSError, DeltaError, OperationalError) as error:
+        why = error.strerror if isinstance(error, OSError) else getattr(error, "orig", None)
+        raise NodeCannot(
+            f"the batch could not be written: {why or error}",
+            advice="Make room, then run the same command: it goes on from what was committed",
+        ) from error
 
 
 class _Run:
@@ -168,12 +184,12 @@ class _Run:
                     committed=self._lake.committed,
                     now=self._home.clock.now(),
                 )
-            if any(other.row.id == opened.row.id for other in self._inputs):
+                same = next((other for other in self._inputs if other.row.id == opened.row.id), None)
+                if same is None:
+                    self._inputs.append(opened)
+            if same is not None:
                 opened.source.close()
-                same = next(other for other in self._inputs if other.row.id == opened.row.id)
                 self._results.append(_same(opened, same.path))
-                return
-            self._inputs.append(opened)
         except HaechiError as error:
             name = "-" if path is None else str(path)
             self._results.append(_failed(name, str(error)))
@@ -193,15 +209,11 @@ class _Run:
                 self._index = current_index(self._home, self._index)
                 batch = Batch(self._lake, self._home.clock.now())
                 try:
-                    for future in [pool.submit(self._drain, worker, batch) for worker in self._workers]:
+                    futures = [pool.submit(self._drain, worker, batch) for worker in self._workers]
+                    wait(futures)  # all, also when one fails: else a file may be written after the clearing up
+                    for future in futures:
                         future.result()
                     self._commit(batch)
-                except OSError as error:
-                    batch.abandon()
-                    raise NodeCannot(
-                        f"the batch could not be written: {error.strerror or error}",
-                        advice="Make room, then run the same command: it goes on from what was committed",
-                    ) from error
                 except BaseException:
                     batch.abandon()
                     raise

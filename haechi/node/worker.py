@@ -3,7 +3,10 @@
 The files are on disk and flushed, but not committed: the batch's one commit comes when all its pieces are done.
 """
 
+import os
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -120,6 +123,11 @@ class Worker:
         if rows > finisher.refused:
             self._write_events(piece, setting, finisher, now, done)
 
+    def _remove(self, done: Done, file: Path) -> None:
+        """Take away the files of a piece that failed: the batch doesn't know them yet."""
+        for name in (file, *(self._lake.path / staged.path for staged in done.files)):
+            name.unlink(missing_ok=True)
+
     def _write_events(self, piece: Piece, setting: Setting, finisher: Finisher, now: int, done: Done) -> None:
         rows = int(self.block.a.state[ROWS])
         columns = self.block.columns(rows)
@@ -143,10 +151,23 @@ class Worker:
                 file = self._lake.stage(EVENT, day)
                 condition = f" where {' and '.join(where)}" if where else ""
                 path = str(file).replace("'", "''")
-                self._duckdb.execute(f"copy ({select}{condition}) to '{path}' ({_COPY})")
-                done.files.append(self._lake.staged(file, EVENT, day, count, first, last))
+                try:
+                    self._duckdb.execute(f"copy ({select}{condition}) to '{path}' ({_COPY})")
+                    done.files.append(self._lake.staged(file, EVENT, day, count, first, last))
+                except BaseException as error:
+                    self._remove(done, file)
+                    if isinstance(error, duckdb.IOException):
+                        raise _as_os_error(error) from error
+                    raise
         finally:
             self._duckdb.unregister("rows")
+
+
+def _as_os_error(error: duckdb.IOException) -> OSError:
+    """DuckDB tells the system's error number in its text."""
+    if found := re.search(r'"errno":"?(\d+)', str(error)):
+        return OSError(int(found[1]), os.strerror(int(found[1])))
+    return OSError(str(error))
 
 
 def _days(
