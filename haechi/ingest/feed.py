@@ -80,13 +80,12 @@ class Feed:
         buf[:have] = np.frombuffer(self._carry, np.uint8)
         self._carry = b""
         have = self._fill(buf, have, size - 1)
-        if self._bom and have:
-            if bytes(buf[:3]) == b"\xef\xbb\xbf":
-                buf[:3] = 32
-            self._bom = False
-        raw = (
-            bytes(buf[:have]) if self._document or self._multiline else b""
-        )  # what `flatten` rewrites, or is given back
+        mark = self._bom and have >= 3 and bytes(buf[:3]) == b"\xef\xbb\xbf"
+        self._bom = False
+        # what `flatten` rewrites, what is given back, what the log is known again by
+        raw = bytes(buf[:have]) if self._document or self._multiline or mark else b""
+        if mark:
+            buf[:3] = 32
         refused: list[Refused] = []
         ended = have < size - 1
         cut = int(flatten(buf, 0, have, self._state)) if self._document else _last_newline(buf, have)
@@ -141,6 +140,8 @@ class Feed:
         """The end of the input: a last line without newline is read, left for later, or refused as cut off."""
         rest = bytes(buf[cut:have])
         if not rest.strip(b" \t\r\n\0"):
+            if self.source.cut_off and have:  # after a whole line: nothing to show, but more should have come
+                refused.append(Refused(base + have, 0, CUT_OFF, b""))
             return cut if self._document else have
         if self.source.cut_off or self._document:
             refused.append(Refused(base + cut, len(rest), CUT_OFF, rest[:KEPT_OF_LONG]))
@@ -152,7 +153,7 @@ class Feed:
 
     def _pass_over(self, buf: Bytes, have: int, base: int) -> Refused:
         """Skip a line that doesn't fit a piece; the bytes behind its end are the next piece's."""
-        raw, length = bytes(buf[:KEPT_OF_LONG]), have
+        raw, length = bytes(buf[: min(have, KEPT_OF_LONG)]), have
         self._tail = bytes(buf[max(0, have - TAIL) : have])
         self._state[:] = 0
         while more := self.source.read(1 << 20):

@@ -4,6 +4,7 @@ A mapped file that is truncated while it is read kills the process (SIGBUS), and
 """
 
 import os
+import stat
 import sys
 import zlib
 from hashlib import sha256
@@ -62,6 +63,7 @@ class Gzip:
         self._file, self._input = file, begun
         self._member = zlib.decompressobj(wbits=31)
         self._started = False
+        self._left = b""  # what stood before a damage
         self.cut_off = False
 
     def read(self, n: int) -> bytes:
@@ -72,11 +74,13 @@ class Gzip:
                 if not self._input:
                     self.cut_off = self._started
                     return b""
+            before = self._member.copy()
             try:
                 out = self._member.decompress(self._input, n)
             except zlib.error:
                 self.cut_off = True
-                return b""
+                self._left = _until_damage(before, self._input)
+                break
             self._started = True
             self._input = self._member.unconsumed_tail
             if self._member.eof:
@@ -84,11 +88,27 @@ class Gzip:
                 self._member, self._started = zlib.decompressobj(wbits=31), False
             if out:
                 return out
-        return b""
+        out, self._left = self._left[:n], self._left[n:]
+        return out
 
     def readinto(self, target: memoryview) -> int:
         """At most len(target) bytes."""
         return _copy(self.read(len(target)), target)
+
+
+def _until_damage(member: "zlib._Decompress", packed: bytes) -> bytes:
+    """What the bytes before a damage unpack to, at most 64 MiB: the call that meets it gives nothing at all."""
+    found, length = [], 0
+    for at in range(len(packed)):
+        try:
+            out = member.decompress(packed[at : at + 1])
+        except zlib.error:
+            break
+        found.append(out)
+        length += len(out)
+        if length > 64 << 20:
+            break
+    return b"".join(found)
 
 
 class Zstd:
@@ -237,8 +257,9 @@ def _open(path: Path | None) -> BinaryIO:
         ) from None
     except OSError as error:
         raise NodeCannot(f"{path}: {error.strerror}") from None
-    file = os.fdopen(descriptor, "rb", buffering=0)
-    if not os.path.isfile(path) and not os.path.realpath(path).startswith(("/dev/fd/", "/proc/")):
-        file.close()
+    regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+    if not regular and not os.path.realpath(path).startswith(("/dev/fd/", "/proc/")):
+        os.close(descriptor)
         raise BadInput("not a regular file", location=where, advice="Name a file, a folder, or - for standard input")
-    return file
+    os.set_blocking(descriptor, True)  # a shell's <(...) is a pipe: wait for its writer
+    return os.fdopen(descriptor, "rb", buffering=0)
