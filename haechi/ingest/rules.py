@@ -15,6 +15,7 @@ from haechi.ingest.time_kernel import TimeRule
 
 DAY = 86_400_000_000
 _FIRST_YEAR, _LAST_YEAR = 1990, 2060
+_STEP = 28 * 86400  # seconds: no zone changes twice within four weeks
 
 
 def time_rule(zone: str, *, newest: int, oldest: int, latest: int) -> TimeRule:
@@ -33,24 +34,21 @@ def time_rule(zone: str, *, newest: int, oldest: int, latest: int) -> TimeRule:
 def _offsets(zone: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Local times from which an offset holds, and the offsets in minutes, found by bisection between months."""
     info = ZoneInfo(zone)
-    local_from, minutes = [-(2**62)], [_minutes(info, datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC))]
-    step = timedelta(days=28)
-    moment = datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC)
-    while moment.year < _LAST_YEAR:
-        later = moment + step
-        if _minutes(info, later) != minutes[-1]:
-            low, high = moment, later
-            while high - low > timedelta(seconds=1):
-                middle = low + (high - low) / 2
+    first, last = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (_FIRST_YEAR, _LAST_YEAR))
+    local_from, minutes = [-(2**62)], [_minutes(info, first)]
+    for second in range(first, last, _STEP):
+        low, high = second, second + _STEP
+        if _minutes(info, high) != minutes[-1]:
+            while high - low > 1:
+                middle = (low + high) // 2
                 low, high = (middle, high) if _minutes(info, middle) == minutes[-1] else (low, middle)
             minutes.append(_minutes(info, high))
-            local_from.append(round(high.timestamp()) * 1_000_000 + minutes[-1] * 60_000_000)
-        moment = later
+            local_from.append(high * 1_000_000 + minutes[-1] * 60_000_000)
     return tuple(local_from), tuple(minutes)
 
 
-def _minutes(zone: ZoneInfo, moment: datetime) -> int:
-    offset = moment.astimezone(zone).utcoffset()
+def _minutes(zone: ZoneInfo, second: int) -> int:
+    offset = datetime.fromtimestamp(second, zone).utcoffset()
     return 0 if offset is None else int(offset.total_seconds()) // 60
 
 
@@ -76,7 +74,7 @@ def party_table(networks: Iterable[tuple[str, int]]) -> PartyTable:
 def _stretches(nets: Sequence[tuple[int, int, int, int]]) -> tuple[list[int], npt.NDArray[np.int32]]:
     """Sweep over the nets' borders, the longest prefix that is open at each; nets nest or are disjoint."""
     starts = sorted(nets)
-    borders = sorted({n[0] for n in nets} | {n[1] + 1 for n in nets})
+    borders = sorted({n[0] for n in nets} | {n[1] + 1 for n in nets if n[1] < 2**128 - 1})
     first: list[int] = []
     party: list[int] = []
     opened: list[tuple[int, int, int]] = []  # (-prefix length, last address, party)
