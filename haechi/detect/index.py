@@ -23,6 +23,13 @@ from haechi.model.errors import NodeCannot
 FORMAT = 1
 _HEADER = 65536
 _ADDRESS = 255
+# Sections of other types than uint64
+_TYPES = {
+    **dict.fromkeys(("at", "value_id", "valid_from", "valid_until", "prefix4", "run4", "prefix6", "run6"), "<i8"),
+    **dict.fromkeys(("entry4", "entry6"), "<i4"),
+    **dict.fromkeys(("data", "kind"), "|u1"),
+    "exact_only": "|b1",
+}
 _OPEN_FROM, _OPEN_UNTIL = -(2**62), 2**62
 
 
@@ -145,10 +152,13 @@ def load(path: Path) -> Index | None:
         return None
     arrays = {}
     for name, (dtype, shape, offset) in header.sections.items():
-        count = int(np.prod(shape))
-        if offset + count * np.dtype(dtype).itemsize > len(mapped):
+        if dtype != _TYPES.get(name, "<u8") or len(shape) != 1 or shape[0] < 0 or offset < _HEADER or offset % 64:
             return None
-        arrays[name] = np.frombuffer(mapped, dtype, count, offset).reshape(shape)
+        if offset + shape[0] * np.dtype(dtype).itemsize > len(mapped):
+            return None
+        if name in ("slots", "bloom") and shape[0] != _power(max(shape[0], 1)):
+            return None
+        arrays[name] = np.frombuffer(mapped, dtype, shape[0], offset)
     return Index(generation=header.generation, values=header.values, arrays=IndexArrays(**arrays))
 
 

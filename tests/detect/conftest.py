@@ -69,6 +69,7 @@ def sightings_of(make_index: Callable[[Indicators], Index]) -> Callable[..., lis
         base: int = 0,
         networks: Iterable[tuple[str, int]] = (),
         matcher: Matcher | None = None,
+        schema_of: list[pa.Schema] | None = None,
     ) -> list[dict[str, Any]]:
         data = records if isinstance(records, bytes) else b"".join(json.dumps(r).encode() + b"\n" for r in records)
         found = make_index(indicators)
@@ -87,6 +88,8 @@ def sightings_of(make_index: Callable[[Indicators], Index]) -> Callable[..., lis
             finisher.finish(block, first)
             matcher.match(block, found, int(state[ROWS]))
         table = sighting_table(block, matcher, found, base=base, input_id=3, matched_at=AT)
+        if schema_of is not None:
+            schema_of.append(table.schema)
         starts = {base + at: number for number, at in enumerate(_starts(data))}
         return [{**row, "at": starts[row["raw_offset"]]} for row in table.to_pylist()]
 
