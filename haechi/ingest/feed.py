@@ -58,7 +58,9 @@ class Feed:
         self._done = False
         self.left = 0  # bytes at the end of a live file that are no whole line yet
         self._live = (
-            source.path is not None and not source.compression and now - source.mtime < LIVE_SECONDS * 1_000_000
+            source.path is not None
+            and not source.compression
+            and abs(now - source.mtime) < LIVE_SECONDS * 1_000_000  # a time far ahead is a wrong clock's, not a writer's
         )
         self._bom = source.position == 0
 

@@ -114,6 +114,11 @@ def test_a_live_file_keeps_its_last_line_for_later(path: Path) -> None:
     assert (feed.left, pieces[-1].end) == (0, len(data))
 
 
+def test_a_file_from_the_future_is_not_live(path: Path) -> None:
+    """Else its last line would never be read."""
+    assert fed(path, b"one\ntwo", chunk=4096, age=-86_400)[0] == [(0, b"one"), (4, b"two")]
+
+
 def test_an_empty_file_has_no_piece(path: Path) -> None:
     assert fed(path, b"", chunk=64)[:3] == ([], [], [])
 
