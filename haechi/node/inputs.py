@@ -87,8 +87,9 @@ def is_document(head: bytes) -> bool:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"["):
         return True
-    first = text.split(b"\n", 1)[0].rstrip()
-    return text.startswith(b"{") and b"\n" in text and not first.endswith(b"}") and first.count(b'"') < 4
+    first, _, rest = text.partition(b"\n")
+    goes_on = rest.lstrip()[:1] not in (b"", b"{")  # a record behind it: the first line is merely a broken one
+    return text.startswith(b"{") and goes_on and not first.rstrip().endswith(b"}") and first.count(b'"') < 4
 
 
 def _identify(

@@ -152,6 +152,10 @@ def test_a_live_log_keeps_its_half_line_for_the_next_time(node: Any) -> None:
     assert (result.events, result.quarantined, result.files[0].left) == (1, 0, 0)
 
 
+def test_a_broken_first_line_costs_no_other(node: Any) -> None:
+    assert told(node.reads(node.log(["{broken", *lines_of(node, 20)]))) == (20, 0, 1)
+
+
 def test_what_cannot_be_read_is_told_and_the_rest_goes_through(node: Any) -> None:
     good, empty, odd = node.log(lines_of(node, 3)), node.folder / "empty", node.folder / "odd"
     empty.write_bytes(b"")
