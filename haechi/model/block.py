@@ -85,11 +85,11 @@ class Block:
         self.chunk, self.rows, items = chunk, rows, rows * 4
         self.a = Arrays(
             buf=np.empty(chunk + PADDING + 2 * chunk + 65536, U8),
-            text=np.empty((len(TEXT), rows, 2), U64),
+            text=np.zeros((len(TEXT), rows, 2), U64),  # Arrow's casts look at the views of null cells too
             start=np.empty((len(TEXT), rows), I32),
             num=np.empty((len(NUM), rows), I64),
             valid=np.zeros((len(TEXT) + len(NUM), rows // 8), U8),
-            item=np.empty((len(LIST), items, 2), U64),
+            item=np.zeros((len(LIST), items, 2), U64),
             item_start=np.empty((len(LIST), items), I32),
             item_row=np.empty((len(LIST), items), I32),
             item_addr=np.empty((items, 3), U64),

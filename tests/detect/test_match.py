@@ -264,15 +264,15 @@ def test_every_net_that_holds_an_address_is_found(sightings_of: Run) -> None:
 )
 @pytest.mark.parametrize("field", ["rrname", "hostname", "sni", "answer", "mail_from", "rcpt_to"])
 def test_names_match_on_label_borders(sightings_of: Run, field: str, seen: str, hit: bool) -> None:
-    shown: dict[str, Any] = {
+    forms: dict[str, dict[str, Any]] = {
         "rrname": {"dns": {"rrname": seen}},
         "hostname": {"http": {"hostname": seen}},
         "sni": {"tls": {"sni": seen}},
         "answer": {"dns": {"answers": [{"rdata": seen}]}},
         "mail_from": {"smtp": {"mail_from": f"<a@{seen.rstrip('.')}>"}},
         "rcpt_to": {"smtp": {"rcpt_to": [f"<a@{seen.rstrip('.')}>"]}},
-    }[field]
-    assert bool(sightings_of([("domain", "evil.com")], [record(**shown)])) == hit
+    }
+    assert bool(sightings_of([("domain", "evil.com")], [record(**forms[field])])) == hit
 
 
 def test_a_public_suffix_matches_itself_only(sightings_of: Run) -> None:
@@ -294,13 +294,13 @@ def test_unicode_names_match_their_a_labels(sightings_of: Run, seen: str) -> Non
 )
 @pytest.mark.parametrize("field", ["mail_from", "rcpt_to", "from", "to"])
 def test_mail_addresses_in_the_forms_that_logs_have(sightings_of: Run, seen: str, field: str) -> None:
-    shown: dict[str, Any] = {
+    forms: dict[str, dict[str, Any]] = {
         "mail_from": {"smtp": {"mail_from": seen}},
         "rcpt_to": {"smtp": {"rcpt_to": ["other@example.com", seen]}},
         "from": {"email": {"from": seen}},
         "to": {"email": {"to": [seen, "other@example.com"]}},
-    }[field]
-    assert hits(sightings_of([("email", "kim@evil.com"), ("domain", "evil.com")], [record(**shown)])) == {
+    }
+    assert hits(sightings_of([("email", "kim@evil.com"), ("domain", "evil.com")], [record(**forms[field])])) == {
         (0, 1),
         (0, 2),
     }

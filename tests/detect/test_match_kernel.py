@@ -11,17 +11,17 @@ from tests.detect.conftest import table_of
 
 
 @kernel
-def _mix(h):  # type: ignore[no-untyped-def]
+def _mix(h):
     return mix(h)
 
 
 @kernel
-def _word(h):  # type: ignore[no-untyped-def]
+def _word(h):
     return bloom_word(h)
 
 
 @kernel
-def _maybe(h, bloom):  # type: ignore[no-untyped-def]
+def _maybe(h, bloom):
     return maybe(h, bloom)
 
 

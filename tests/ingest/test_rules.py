@@ -16,17 +16,17 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @kernel
-def _party4(table, value):  # type: ignore[no-untyped-def]
+def _party4(table, value):
     return find4(table, value)
 
 
 @kernel
-def _party6(table, high, low):  # type: ignore[no-untyped-def]
+def _party6(table, high, low):
     return find6(table, high, low)
 
 
 @kernel
-def _time(buf, end, rule):  # type: ignore[no-untyped-def]
+def _time(buf, end, rule):
     return parse_time(buf, 0, end, rule)
 
 

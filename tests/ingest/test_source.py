@@ -230,7 +230,8 @@ def test_a_process_substitution_waits_for_its_writer() -> None:
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with (written(tmp_path / "in.gz", gzip.compress(DATA))).open("rb") as file:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        wrapper = io.TextIOWrapper(file)
+        monkeypatch.setattr(sys, "stdin", wrapper)
         source = Source(None)
         found = b""
         while more := source.read(1 << 20):
@@ -238,4 +239,4 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         assert (found, source.name, source.compression) == (DATA, "-", "gzip")
         source.close()
         assert not file.closed
-        sys.stdin.detach()
+        wrapper.detach()

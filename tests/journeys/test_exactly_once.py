@@ -149,7 +149,7 @@ def check(home: Home, log: Log) -> None:
     """Exactly the right rows, each once."""
     with home.catalog().connect() as conn:
         (row,) = [row for row in inputs.list_inputs(conn) if row.path == str(log.path)]
-        texts = dict(conn.exec_driver_sql("select id, text from value").fetchall())
+        texts: dict[int, str] = dict(conn.exec_driver_sql("select id, text from value").fetchall())
     lake = Lake(home.lake_path)
     assert lake.committed(row.uuid) == row.committed == log.path.stat().st_size
     assert [o for (o,) in rows(lake, EVENT, "raw_offset", row.id)] == log.good

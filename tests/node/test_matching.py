@@ -7,7 +7,6 @@ import pytest
 
 from haechi.detect import index
 from haechi.model.errors import NodeCannot
-from haechi.node import matching
 from haechi.node.matching import FILE, current_index
 
 
@@ -57,7 +56,7 @@ def test_two_that_need_it_build_it_once(node: Any, monkeypatch: pytest.MonkeyPat
         built.append(1)
         return real(*args)
 
-    monkeypatch.setattr(matching.index, "build", build)
+    monkeypatch.setattr(index, "build", build)
     found: list[int] = []
     threads = [threading.Thread(target=lambda: found.append(current_index(node.home).values)) for _ in range(3)]
     for thread in threads:

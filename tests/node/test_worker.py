@@ -62,6 +62,8 @@ def rows(node: Any, done: Done) -> list[dict[str, Any]]:
         assert table.num_rows == staged.rows
         for field in table.schema:
             assert field.type == LAKE_SCHEMA.field(field.name).type, field.name
+        assert staged.first is not None
+        assert staged.last is not None
         times = [int(t.timestamp() * 1e6) for t in table["ts"].to_pylist()]
         assert abs(min(times) - staged.first) <= 1
         assert abs(max(times) - staged.last) <= 1

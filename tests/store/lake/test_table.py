@@ -18,7 +18,6 @@ from haechi.model.errors import Conflict, NodeCannot
 from haechi.model.event import EVENT, LAKE_SCHEMA, QUARANTINE, SCHEMA_VERSION, SIGHTING
 from haechi.store import files
 from haechi.store.lake import Lake, Staged
-from haechi.store.lake import table as lake_table
 
 DAY = 20_000
 US = 86_400_000_000
@@ -144,7 +143,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
         real_commit(self, *args, **kwargs)
         seen.append(("commit", ""))
 
-    monkeypatch.setattr(lake_table.DeltaTable, "create_write_transaction", committing)
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", committing)
     return seen
 
 
@@ -198,7 +197,9 @@ sys.stderr.flush(); sys.stdout.write("acknowledged\\n"); sys.stdout.flush()
 def test_the_kernel_sees_the_flushes_before_the_acknowledgement(lake: Lake, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     command = ["strace", "-f", "-y", "-o", str(trace), "-e", "trace=fsync,fdatasync,write"]
-    ran = subprocess.run([*command, sys.executable, "-c", _STRACED, str(lake.path)], check=False, capture_output=True, text=True)
+    ran = subprocess.run(
+        [*command, sys.executable, "-c", _STRACED, str(lake.path)], check=False, capture_output=True, text=True
+    )
     if "PTRACE" in ran.stderr or "Operation not permitted" in ran.stderr:
         pytest.skip(f"strace may not trace here: {ran.stderr.strip()[:200]}")
     assert ran.returncode == 0, ran.stderr
