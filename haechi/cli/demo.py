@@ -21,7 +21,7 @@ KeepOption = Annotated[bool, typer.Option("--keep", help="Keep the log files and
 def command(
     small: SmallOption = False,
     seed: SeedOption = 7,
-    home: FolderOption = Path("haechi-demo"),
+    home: FolderOption = Path("demo-home"),
     keep: KeepOption = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -82,7 +82,7 @@ def test_the_words_become_settings(played, tmp_path):
 
 def test_it_says_first_what_is_synthetic_and_then_shows_tables(played, capsys):
     assert main(["demo"]) == 0
-    assert played == [story.Settings(folder=Path("haechi-demo"), seed=7, small=False, keep=False)]
+    assert played == [story.Settings(folder=Path("demo-home"), seed=7, small=False, keep=False)]
     shown = capsys.readouterr()
     assert "synthetic" in shown.err
     assert "What was planted and what was found" in shown.out
