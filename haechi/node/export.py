@@ -20,11 +20,11 @@ _AT_ONCE = 20_000
 class _Lines:
     """What the csv module writes into: each line goes straight on."""
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    def __init__(self, write: Callable[[str], object]) -> None:
         self.write = write
 
 
-def write_csv(write: Callable[[str], None], rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> int:
+def write_csv(write: Callable[[str], object], rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> int:
     """The rows as RFC 4180 lines with a header; times as RFC 3339, lists with "; " between. Returns how many."""
     lines = csv.writer(_Lines(write), lineterminator="\n")
     lines.writerow(columns)

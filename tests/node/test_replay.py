@@ -122,6 +122,23 @@ def test_a_crash_before_the_commit_changes_nothing(node: Any, monkeypatch: pytes
     assert replay(node.home, Chosen()).read == 4
 
 
+def test_a_crash_after_the_commit_doubles_nothing(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, real = all_places(node), Lake.replace
+
+    def dies(lake: Lake, *arguments: Any, **named: Any) -> bool:
+        assert real(lake, *arguments, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Lake, "replace", dies)
+        with pytest.raises(KeyboardInterrupt):
+            replay(node.home, Chosen(), zone="Asia/Taipei")
+    done = replay(node.home, Chosen(), zone="Asia/Taipei")
+    assert (done.read, done.left) == (0, 2)
+    assert all_places(node) == before
+    assert len(state(node)[1]) == 1
+
+
 def test_a_full_disk_changes_nothing(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     before = state(node)
     files = set(node.home.lake_path.rglob("*.parquet"))
@@ -138,7 +155,8 @@ def test_a_full_disk_changes_nothing(node: Any, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_another_replay_that_was_first_wins(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, first = all_places(node), []
+    before = all_places(node)
+    first: list[bool] = []
     real = Lake.replace
 
     def later(lake: Lake, *arguments: Any, **named: Any) -> bool:
