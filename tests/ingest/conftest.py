@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def read_text(
     if reader.engine != "json":  # several objects may stand on one line
         assert len(found.rows) + len(found.bad) + found.blank == found.lines
     spans = sorted((row["raw_offset"], row["raw_length"]) for row in found.rows)
-    assert all(one[0] + one[1] <= other[0] for one, other in zip(spans, spans[1:], strict=False))
+    assert all(one[0] + one[1] <= other[0] for one, other in pairwise(spans))
     return found
 
 

@@ -27,7 +27,7 @@ def _first_keys(head: bytes) -> frozenset[str]:
         first = msgspec.json.decode(
             head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n[").split(b"\n", 1)[0].rstrip(b", \r")
         )
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return frozenset()
     return frozenset(first) if isinstance(first, dict) else frozenset()
 
