@@ -1,0 +1,51 @@
+"""`haechi ingest` as a person calls it: what it says, what it returns."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from haechi.cli.main import main
+
+GOOD = '{"timestamp":"2026-09-01T00:00:00+0900","event_type":"flow","src_ip":"192.0.2.1","dest_ip":"192.0.2.2"}'
+
+
+@pytest.fixture
+def home(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    folder = tmp_path / "node"
+    assert main(["init", str(folder), "--party", "KrCERT/CC", "--country", "KR"]) == 0
+    capsys.readouterr()
+    return folder
+
+
+def test_good_records_pass_and_bad_ones_are_told(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "eve.json"
+    log.write_text(f'{GOOD}\n{{"timestamp":"2026-09-01T00:00:00+0900","event_type":\n{GOOD}\n')
+    assert main(["--home", str(home), "ingest", str(log), "--json"]) == 1
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert (document["events"], document["quarantined"]) == (2, 1)
+    assert document["files"][0]["reader"] == "suricata-eve"
+    assert "haechi quarantine list" in err
+
+
+def test_a_second_run_goes_on_from_the_first(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "eve.json"
+    log.write_text(GOOD + "\n")
+    assert main(["--home", str(home), "ingest", str(log)]) == 0
+    log.write_text(GOOD + "\n" + GOOD + "\n")
+    capsys.readouterr()
+    assert main(["--home", str(home), "ingest", str(log), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["events"], document["files"][0]["already"]) == (1, len(GOOD) + 1)
+
+
+def test_an_unknown_format_names_those_there_are(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "letter.txt"
+    log.write_text("Dear colleague,\n")
+    assert main(["--home", str(home), "ingest", str(log)]) == 1
+    assert "suricata-eve" in capsys.readouterr().err
