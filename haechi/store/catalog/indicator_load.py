@@ -97,6 +97,10 @@ def load(
             "known_at": at if known_at is None else known_at,
             "how": how,
         }
+        if conn.dialect.name == "postgresql":  # temporary tables have no statistics of themselves
+            conn.execute(text("ANALYZE staged_object"))
+            conn.execute(text("ANALYZE staged_value"))
+            conn.execute(text("SET LOCAL work_mem = '128MB'"))
         for step in (*MERGE_OBJECTS, *MERGE_VALUES):
             _run(conn, step, arguments, done)
         for step in (*list_steps(conn, source, list_name, replace), *MERGE_PATTERNS):  # asks what the merge left
@@ -137,7 +141,8 @@ def _prepare(conn: Connection) -> None:
             f" PRIMARY KEY (value_id, object_id)){compact}"
         )
     )
-    conn.execute(text("CREATE TEMPORARY TABLE staged_value (n INTEGER, type TEXT, text TEXT)"))
+    plain = "TEXT" if conn.dialect.name == "sqlite" else 'TEXT COLLATE "C"'  # as in the table `value`
+    conn.execute(text(f"CREATE TEMPORARY TABLE staged_value (n INTEGER, type {plain}, text {plain})"))
     conn.execute(
         text("CREATE TEMPORARY TABLE staged_pattern (n INTEGER, pattern_type TEXT, pattern TEXT, reason TEXT)")
     )

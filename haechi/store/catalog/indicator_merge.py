@@ -145,6 +145,13 @@ _ADD = Step(
     ("known_at", "how"),
     "added",
 )
+# The same where none of the objects has an assertion yet: a first import asks nothing a million times.
+_ADD_FIRST = Step(
+    "INSERT INTO assertion (value_id, object_id, known_at, known_how)"
+    " SELECT value_id, object_id, CAST(:known_at AS BIGINT), CAST(:how AS SMALLINT) FROM staged_pair",
+    ("known_at", "how"),
+    "added",
+)
 _CLOSE_DROPPED = Step(
     "UPDATE assertion SET gone_at = :at, gone_why = 'not in the object''s new version' WHERE gone_at IS NULL"
     " AND object_id IN (SELECT object_row FROM staged_object WHERE state = 0 AND list_name IS NULL AND revoked = 0)"
@@ -192,7 +199,10 @@ def list_steps(conn: Connection, source: int, list_name: str, replace: bool) -> 
     steps: list[Step] = []
     if had_any and others > 1:
         steps += [_CARRY, _CLOSE_MOVED]
-    steps.append(_ADD)
+    known = conn.execute(
+        text("SELECT 1 FROM assertion WHERE object_id IN (SELECT object_row FROM staged_object) LIMIT 1")
+    ).first()
+    steps.append(_ADD if known or steps else _ADD_FIRST)
     if had_any and replace:
         steps.append(_CLOSE_MISSING)
     return (*steps, _CLOSE_DROPPED, _CLOSE_REVOKED)
