@@ -60,7 +60,8 @@ class Feed:
         self._live = (
             source.path is not None
             and not source.compression
-            and abs(now - source.mtime) < LIVE_SECONDS * 1_000_000  # a time far ahead is a wrong clock's, not a writer's
+            and abs(now - source.mtime)
+            < LIVE_SECONDS * 1_000_000  # a time far ahead is a wrong clock's, not a writer's
         )
         self._bom = source.position == 0
 

@@ -18,6 +18,7 @@ from deltalake.exceptions import DeltaError
 from sqlalchemy.exc import OperationalError
 
 from haechi.detect.index import Index
+from haechi.ingest.csv_mapping import csv_reader, load_mapping
 from haechi.ingest.engine import Engine
 from haechi.ingest.feed import Piece
 from haechi.ingest.reader import Reader
@@ -149,6 +150,12 @@ class _Run:
         progress: Callable[[IngestProgress], None] | None,
     ) -> None:
         self._home, self._format, self._mapping, self._progress = home, format, mapping, progress
+        # A wrong word or a wrong mapping is told before anything is opened.
+        self._csv = None if mapping is None else load_mapping(mapping)
+        if self._csv is None and format == "csv":
+            raise UsageError("CSV names no fields by itself", advice="Say which column is what: --mapping FILE")
+        if format not in ("auto", "csv"):
+            reader_named(format)
         self._lake = Lake(home.lake_path)
         with home.catalog().begin() as connection:
             self._sensor = sensors.get_or_add(connection, sensor, home.party_id, zone)
@@ -195,6 +202,8 @@ class _Run:
             self._results.append(_failed(name, str(error)))
 
     def _reader(self, head: bytes, name: str) -> tuple[Reader, str]:
+        if self._csv is not None:
+            return csv_reader(self._csv), "read by the mapping file"
         if self._format == "auto":
             return recognise(head, name)
         return reader_named(self._format), "named by --format"
@@ -253,7 +262,7 @@ class _Run:
             sensor_id=self._sensor.id,
             observer_id=self._sensor.party_id,
             rule=time_rule(
-                self._sensor.zone,
+                self._sensor.zone or (self._csv.time_zone if self._csv else ""),
                 newest=min(opened.source.mtime, now) + DAY,
                 oldest=now - OLDEST_DAYS * DAY,
                 latest=now + DAY,

@@ -277,7 +277,9 @@ def _join(connection: "duckdb.DuckDBPyConnection", home: Home, wanted: Wanted) -
         connection.register("word", sighted.assertions(conn, ids))
     where, arguments = ["true"], {}
     if wanted.actor:
-        where.append("list_contains(list_transform(coalesce(v.actors, h.actors, []), lambda x: lower(x)), lower($actor))")
+        where.append(
+            "list_contains(list_transform(coalesce(v.actors, h.actors, []), lambda x: lower(x)), lower($actor))"
+        )
         arguments["actor"] = wanted.actor
     if wanted.type:
         where.append("k.type = $type")

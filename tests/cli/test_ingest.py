@@ -49,3 +49,23 @@ def test_an_unknown_format_names_those_there_are(
     log.write_text("Dear colleague,\n")
     assert main(["--home", str(home), "ingest", str(log)]) == 1
     assert "suricata-eve" in capsys.readouterr().err
+
+
+def test_csv_is_read_by_a_mapping(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mapping = tmp_path / "firewall.toml"
+    mapping.write_text('name = "firewall"\ntime_zone = "Asia/Seoul"\n[fields]\n"when" = "time"\n"from" = "src_addr"\n')
+    log = tmp_path / "firewall.csv"
+    log.write_text("when,from\n2026-09-01 00:00:00,192.0.2.1\n2026-09-01 00:00:01,192.0.2.300\n")
+    assert main(["--home", str(home), "ingest", str(log), "--mapping", str(mapping), "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert (document["events"], document["quarantined"], document["files"][0]["reader"]) == (1, 1, "firewall")
+
+
+@pytest.mark.parametrize(("name", "advice"), [("foo", "suricata-eve"), ("csv", "--mapping")])
+def test_a_wrong_format_is_a_usage_error(
+    name: str, advice: str, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "eve.json"
+    log.write_text(GOOD + "\n")
+    assert main(["--home", str(home), "ingest", str(log), "--format", name]) == 2
+    assert advice in capsys.readouterr().err
