@@ -17,7 +17,6 @@ from haechi.formats import bulk, csvlist, detectformat, jsondoc, misp, plain, st
 from haechi.formats.detectformat import Format
 from haechi.model.errors import BadInput, NodeCannot, NotFound, UsageError
 from haechi.model.indicator import Context, Value, ValueType, Verdict
-from haechi.model.location import Location
 from haechi.model.marking import Tlp
 from haechi.model.source_object import Refused, SourceObject
 from haechi.node.home import Home

@@ -54,12 +54,29 @@ def upgrade() -> None:
     op.create_table(
         "value",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text().with_variant(sa.TEXT(collation="C"), "postgresql"), nullable=False),
+        sa.Column("text", sa.Text().with_variant(sa.TEXT(collation="C"), "postgresql"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_value")),
         sa.UniqueConstraint("type", "text", name=op.f("uq_value_type_text")),
         sqlite_autoincrement=True,
     )
+    op.create_table(
+        "assertion",
+        sa.Column(
+            "value_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "object_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("known_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("known_how", sa.SmallInteger(), nullable=False),
+        sa.Column("gone_at", sa.BigInteger(), nullable=True),
+        sa.Column("gone_why", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["value_id"], ["value.id"], name=op.f("fk_assertion_value_id")),
+        sa.PrimaryKeyConstraint("value_id", "object_id", "known_at", name=op.f("pk_assertion")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_assertion_object", "assertion", ["object_id"], unique=False)
     op.create_table(
         "object",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -133,25 +150,6 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_verdict_value", "verdict", ["value_id"], unique=False)
-    op.create_table(
-        "assertion",
-        sa.Column(
-            "value_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column(
-            "object_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column("known_at", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("known_how", sa.SmallInteger(), nullable=False),
-        sa.Column("gone_at", sa.BigInteger(), nullable=True),
-        sa.Column("gone_why", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["known_how"], ["known_how.id"], name=op.f("fk_assertion_known_how")),
-        sa.ForeignKeyConstraint(["object_id"], ["object.id"], name=op.f("fk_assertion_object_id")),
-        sa.ForeignKeyConstraint(["value_id"], ["value.id"], name=op.f("fk_assertion_value_id")),
-        sa.PrimaryKeyConstraint("value_id", "object_id", "known_at", name=op.f("pk_assertion")),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("ix_assertion_object", "assertion", ["object_id"], unique=False)
     op.create_table(
         "input",
         sa.Column("id", sa.Integer(), nullable=False),
