@@ -5,14 +5,15 @@ import pyarrow as pa
 
 from haechi.ingest.cef_kernel import FIRST_TIME, HASH, KEY_BYTE, scan_cef
 from haechi.ingest.cell_kernel import MOST_CELLS, NUMBER
-from haechi.ingest.constants import meaning_of
+from haechi.ingest.constants import Words, meaning_of
 from haechi.ingest.delimited_table import ExtraKeys
 from haechi.ingest.keys import Keys
 from haechi.ingest.reader import Field, Reader
+from haechi.ingest.syslog_header_kernel import INFERRED
 from haechi.model.block import POSITION, ROWS, Block, N, T
 
 _TIMES = {"rt": 0, "start": 1, "end": 2}  # in this order the event's time is taken from them
-_OWN = ("host", "vendor", "product_version")
+_OWN = ("host", "vendor", "product_version", "ts_inferred")
 
 
 def _target(field: Field) -> int:
@@ -34,6 +35,7 @@ class CefEngine:
         self._extra = ExtraKeys()
         self._numbers = np.array([self._extra.number(name) for name in _OWN], np.int64)
         self._keys = Keys({field.path: _target(field) for field in reader.fields}, self._extra, own=_OWN)
+        self._words = Words(np.frombuffer(INFERRED, np.uint8))
         self._cells = np.zeros((MOST_CELLS, 3), np.int64)
 
     @property
@@ -47,8 +49,9 @@ class CefEngine:
     def scan(self, block: Block, end: int, max_rows: int, *, last: bool = True) -> None:  # noqa: ARG002 (as Engine)
         """See Engine."""
         a, state = block.a, block.a.state
+        words = self._words.lay(block)
         while True:
-            scan_cef(a, self._keys.table, self._cells, self._numbers, KEY_BYTE, end, max_rows)
+            scan_cef(a, self._keys.table, self._cells, self._numbers, KEY_BYTE, words, end, max_rows)
             if state[POSITION] >= end or state[ROWS] >= max_rows or not self._keys.learn(a.buf):
                 break
         block.extra_keys = self.extra_keys

@@ -12,7 +12,7 @@ from haechi.ingest.key_kernel import LONGEST_KEY, MOST_KEYS, KeyTable, find_key
 from haechi.ingest.parameter_kernel import UNKNOWN_KEY
 from haechi.ingest.refusal import ARENA_FULL, NO_TEMPLATE, NO_TIME, OK
 from haechi.ingest.row_kernel import line_bounds
-from haechi.ingest.syslog_header_kernel import HOST, TIME, read_header
+from haechi.ingest.syslog_header_kernel import HOST, TIME, put_inferred, read_header
 from haechi.ingest.text_kernel import has_room
 from haechi.model.block import ARENA, BAD, BLANK, LINES, POSITION, ROWS, Arrays, N, T
 from haechi.model.jit import Num, kernel, load64, part
@@ -176,10 +176,10 @@ def put_extension(
 
 
 @kernel
-def scan_cef(a: Arrays, k: KeyTable, cells: Num, keys: Num, key_byte: Num, end: Num, max_rows: Num) -> Num:
+def scan_cef(a: Arrays, k: KeyTable, cells: Num, keys: Num, key_byte: Num, words: Num, end: Num, max_rows: Num) -> Num:
     """Scan from state[POSITION] to at most `end`, `max_rows` rows, an unknown key or a full block; returns the row count.
 
-    keys: numbers of the extra cells host, vendor, product version.
+    `words` is where INFERRED stands in buf; keys: numbers of the extra cells host, vendor, product version, ts_inferred.
     """
     buf, text, start, num, valid, state = a.buf, a.text, a.start, a.num, a.valid, a.state
     item, item_start, item_row, item_key = a.item, a.item_start, a.item_row, a.item_key
@@ -243,10 +243,14 @@ def scan_cef(a: Arrays, k: KeyTable, cells: Num, keys: Num, key_byte: Num, end: 
                     p, stop, key_byte, times,
                 )  # fmt: skip
             if code == OK:
-                for which in range(3):
-                    put(cells, np.int64(_TIME), times[2 * which], times[2 * which + 1] - times[2 * which])
+                which = np.int64(0)
+                while which < 3 and times[2 * which + 1] == 0:
+                    which += 1
+                if which < 3:
+                    spans[TIME], spans[TIME + 1] = times[2 * which], times[2 * which + 1]
+                put_inferred(cells, buf, spans[TIME], spans[TIME + 1], keys[3], words)
                 put(cells, np.int64(_TIME), spans[TIME], spans[TIME + 1] - spans[TIME])
-                if spans[TIME + 1] == spans[TIME] and times[1] + times[3] + times[5] == 0:
+                if spans[TIME + 1] == spans[TIME]:
                     code = NO_TIME
                     field = _TIME
             if code == OK and not fill_row(

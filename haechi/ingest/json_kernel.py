@@ -1,5 +1,6 @@
-"""The JSON lines scanner: one pass, the whole grammar checked, only the wanted paths kept (RFC 8259).
+"""The JSON lines scanner: one pass, the grammar checked, only the wanted paths kept (RFC 8259).
 
+Texts that aren't kept are passed over: their escapes and their UTF-8 stay unchecked.
 A field table (see `json_table`) says which path goes where. Strings are found 32 bytes at a time; a record that can't
 be read is named by place and reason, and the scan goes on with the next line. Two objects on one line are two records.
 """
@@ -98,7 +99,7 @@ def skip_space(buf: Num, i: Num) -> Num:
 
 @kernel
 def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
-    """Scan from state[POSITION] to at most `end` or until `max_rows` rows stand; returns the row count.
+    """Scan from state[POSITION] to at most `end`, `max_rows` rows or a full block; returns the row count.
 
     buf[end - 1] is a newline and at least PADDING bytes follow. Refused records go to the bad_* arrays.
     """
@@ -165,10 +166,10 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                     break
                 key = i + 1
                 i = string_end(buf, key)
-                while buf[i] == 92:
+                while buf[i] == 92 and buf[i + 1] != 10:  # a line that is cut off in an escape ends here
                     i = string_end(buf, i + 2)
                 if buf[i] != 34:
-                    code = UNTERMINATED if buf[i] == 10 else CONTROL_CHARACTER
+                    code = UNTERMINATED if buf[i] == 10 or buf[i] == 92 else CONTROL_CHARACTER
                     break
                 if context >= 0:
                     n = i - key
@@ -216,18 +217,18 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                 begin_text = i + 1
                 i = string_end(buf, begin_text)
                 if kind == UNWANTED or kind == AS_OBJECT:
-                    while buf[i] == 92:
+                    while buf[i] == 92 and buf[i + 1] != 10:
                         i = string_end(buf, i + 2)
                     if buf[i] != 34:
-                        code = UNTERMINATED if buf[i] == 10 else CONTROL_CHARACTER
+                        code = UNTERMINATED if buf[i] == 10 or buf[i] == 92 else CONTROL_CHARACTER
                         break
                     i += 1
                     continue
                 escaped = buf[i] == 92
-                while buf[i] == 92:
+                while buf[i] == 92 and buf[i + 1] != 10:
                     i = string_end(buf, i + 2)
                 if buf[i] != 34:
-                    code = UNTERMINATED if buf[i] == 10 else CONTROL_CHARACTER
+                    code = UNTERMINATED if buf[i] == 10 or buf[i] == 92 else CONTROL_CHARACTER
                     break
                 n = i - begin_text
                 if escaped:
@@ -277,7 +278,7 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                 i += 1
             else:
                 begin_text = i
-                while buf[i] > 44 and buf[i] != 93 and buf[i] != 125:
+                while (buf[i] > 44 or buf[i] == 43) and buf[i] != 93 and buf[i] != 125:
                     i += 1
                 n = i - begin_text
                 digit_first = 48 <= c <= 57 or c == 45
@@ -311,6 +312,11 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                         set_valid(valid, _NTEXT + target, row)
                     continue
                 if digit_first:
+                    k = begin_text + (c == 45)
+                    if (buf[k] == 48 and 48 <= buf[k + 1] <= 57) or buf[i - 1] == 46:  # 01 and 1. are no JSON
+                        code = NUMBER_EXPECTED
+                        field = _NTEXT + target if kind == AS_NUMBER else -1
+                        break
                     scale = t.scale[entry] if kind == AS_NUMBER else np.int64(1000)
                     checked, value = parse_number(buf, begin_text, i, scale)
                     if checked == NUMBER_EXPECTED or (checked == NUMBER_RANGE and kind == AS_NUMBER):
@@ -344,6 +350,9 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                 valid[k, row >> 3] &= np.uint8(255 ^ (1 << (row & 7)))
             for k in range(_NLISTS):
                 state[ITEMS + k] = items[k]
+            if code == ARENA_FULL and row > 0:
+                i = begin  # a fresh block holds it
+                break
         i = line_end(buf, i)
         a.bad_at[bad] = begin
         a.bad_length[bad] = i - begin

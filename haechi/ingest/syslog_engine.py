@@ -9,6 +9,7 @@ from haechi.ingest.delimited_table import ExtraKeys
 from haechi.ingest.keys import Keys
 from haechi.ingest.reader import Reader
 from haechi.ingest.readers.syslog_messages import PROGRAMS
+from haechi.ingest.syslog_header_kernel import INFERRED
 from haechi.ingest.syslog_kernel import scan_syslog
 from haechi.ingest.template_table import compile_templates
 from haechi.model.block import POSITION, ROWS, Block
@@ -23,9 +24,11 @@ class SyslogEngine:
     def __init__(self, reader: Reader) -> None:
         self.meaning = meaning_of(reader)
         self._extra = ExtraKeys()
-        self._numbers = np.array([self._extra.number(name) for name in ("host", "pid", "repeated")], np.int64)
+        self._numbers = np.array(
+            [self._extra.number(name) for name in ("host", "pid", "repeated", "ts_inferred")], np.int64
+        )
         self._cells = np.zeros((MOST_CELLS, 3), np.int64)
-        self._table, words = compile_templates(PROGRAMS, self._extra, other="syslog")
+        self._table, words = compile_templates(PROGRAMS, self._extra, other="syslog", before=INFERRED)
         self._words = Words(words)
         self._keys = Keys({}, self._extra, own=tuple(self._extra.numbers))
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from haechi.ingest.cell_kernel import EXTRA, put
 from haechi.ingest.row_kernel import skip_spaces, token_end
 from haechi.model.jit import Num, part
 
@@ -10,6 +11,7 @@ TIME, HOST, PROGRAM, PID, DATA, MESSAGE = 0, 2, 4, 6, 8, 10
 PRIORITY = 12  # one number, -1 where there is none
 KIND = 13  # RFC 5424's MSGID
 SPANS = 15
+INFERRED = b"year,zone"  # what the file's time and the sensor's zone have to say: the one, the other, or both
 
 
 @part
@@ -36,6 +38,44 @@ def _time_end(buf: Num, i: Num, end: Num) -> Num:
         if at - i == 10 and buf[i + 4] == 45 and buf[i + 7] == 45 and at + 9 <= end and buf[at + 3] == 58:
             return token_end(buf, at + 1, end)
     return i
+
+
+@part
+def time_lacks(buf: Num, begin: Num, end: Num) -> Num:
+    """What a timestamp's text leaves to be inferred: 0 nothing, 1 year and zone, 2 the zone, 3 the year."""
+    lacks = np.int64(0)
+    i = begin
+    if 65 <= buf[begin] <= 90 and end - begin >= 15:
+        i = begin + 7
+        if 48 <= buf[i] <= 57 and buf[i + 4] == 32:
+            i += 5
+        else:
+            lacks = np.int64(1)
+        i += 8
+    elif end - begin >= 19 and buf[begin + 4] == 45:
+        i = begin + 19
+    else:
+        return lacks  # an epoch
+    if i < end and (buf[i] == 46 or buf[i] == 44):
+        i += 1
+        while i < end and 48 <= buf[i] <= 57:
+            i += 1
+    zoned = i < end
+    if lacks == 1:
+        return np.int64(3) if zoned else np.int64(1)
+    return np.int64(0) if zoned else np.int64(2)
+
+
+@part
+def put_inferred(cells: Num, buf: Num, begin: Num, end: Num, key: Num, words: Num) -> None:
+    """Note what the time's text leaves to be inferred; `words` is where INFERRED stands in buf."""
+    lacks = time_lacks(buf, begin, end)
+    if lacks == 1:
+        put(cells, EXTRA + key, words, np.int64(9))
+    elif lacks == 2:
+        put(cells, EXTRA + key, words + 5, np.int64(4))
+    elif lacks == 3:
+        put(cells, EXTRA + key, words, np.int64(4))
 
 
 @part

@@ -7,7 +7,18 @@ from haechi.ingest.key_kernel import KeyTable
 from haechi.ingest.parameter_kernel import UNKNOWN_KEY, put_parameters
 from haechi.ingest.refusal import ARENA_FULL, NO_TIME, OK
 from haechi.ingest.row_kernel import line_bounds, same_bytes
-from haechi.ingest.syslog_header_kernel import DATA, HOST, KIND, MESSAGE, PID, PRIORITY, PROGRAM, TIME, read_header
+from haechi.ingest.syslog_header_kernel import (
+    DATA,
+    HOST,
+    KIND,
+    MESSAGE,
+    PID,
+    PRIORITY,
+    PROGRAM,
+    TIME,
+    put_inferred,
+    read_header,
+)
 from haechi.ingest.template_kernel import TemplateTable, find_program, match_template, put_captures
 from haechi.model.block import BAD, BLANK, LINES, POSITION, ROWS, Arrays, N, T
 from haechi.model.jit import Num, kernel, part
@@ -46,7 +57,8 @@ def scan_syslog(
 ) -> Num:
     """Scan from state[POSITION] to at most `end`, `max_rows` rows, an unknown key or a full block; returns the row count.
 
-    `words` is where the constant texts stand in buf; keys: numbers of the extra cells host, pid, repeated.
+    `words` is where the constant texts stand in buf; INFERRED first; keys: numbers of the extra cells
+    host, pid, repeated, ts_inferred.
     """
     buf, text, start, num, valid, state = a.buf, a.text, a.start, a.num, a.valid, a.state
     item, item_start, item_row, item_key = a.item, a.item_start, a.item_row, a.item_key
@@ -80,6 +92,7 @@ def scan_syslog(
                 field = _TIME
         if code == OK:
             put(cells, _TIME, spans[TIME], spans[TIME + 1] - spans[TIME])
+            put_inferred(cells, buf, spans[TIME], spans[TIME + 1], keys[3], words)
             put(cells, EXTRA + keys[0], spans[HOST], spans[HOST + 1] - spans[HOST])
             put(cells, EXTRA + keys[1], spans[PID], spans[PID + 1] - spans[PID])
             program_at: Num = spans[PROGRAM]

@@ -41,8 +41,8 @@ class Program:
 class _Words:
     """Constant texts, put one behind the other; the engine lays them into each block."""
 
-    def __init__(self) -> None:
-        self.text = bytearray()
+    def __init__(self, before: bytes) -> None:
+        self.text = bytearray(before)
         self._places: dict[str, tuple[int, int]] = {"": (0, 0)}
 
     def place(self, word: str) -> tuple[int, int]:
@@ -53,10 +53,13 @@ class _Words:
 
 
 def compile_templates(
-    programs: Sequence[Program], keys: ExtraKeys, *, other: str
+    programs: Sequence[Program], keys: ExtraKeys, *, other: str, before: bytes = b""
 ) -> tuple[TemplateTable, np.ndarray[tuple[int], np.dtype[np.uint8]]]:
-    """The table, and the constant texts it points into. `other` is the source_type of what no program's template fits."""
-    words, literals = _Words(), bytearray()
+    """The table, and the constant texts it points into, which begin with `before`.
+
+    `other` is the source_type of a line that no program's template fits.
+    """
+    words, literals = _Words(before), bytearray()
     templates: list[tuple[int, ...]] = []
     segments: list[tuple[int, int, int, int]] = []
     names: list[tuple[bytes, tuple[int, ...]]] = []

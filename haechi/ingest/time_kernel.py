@@ -104,13 +104,23 @@ def clock_time(buf: Num, i: Num, end: Num) -> Num:
 
 @inlined
 def zone_at(buf: Num, i: Num, end: Num) -> Num:
-    """(1 found, 0 none, -1 bad; minutes east) of `Z`, `+hh`, `+hhmm`, `+hh:mm` at i, up to the end."""
+    """(1 found, 0 none, -1 bad; minutes east) of `Z`, `+hh`, `+hhmm`, `+hh:mm`, `UTC`, `GMT+hh:mm`, `KST` at i."""
     if i < end and buf[i] == 32:
         i += 1
     if i >= end:
         return 0, np.int64(0)
     if (buf[i] == 90 or buf[i] == 122) and i + 1 == end:
         return 1, np.int64(0)
+    if i + 3 <= end and buf[i] >= 65:
+        # CEF writes a zone's name: only those that mean one zone (CST is Taipei's and Chicago's)
+        name = load64(buf, i) & U(0xFFFFFF)
+        if name == U(0x54534B) and i + 3 == end:  # KST
+            return 1, np.int64(540)
+        if name != U(0x435455) and name != U(0x544D47):  # UTC, GMT
+            return -1, np.int64(0)
+        i += 3
+        if i == end:
+            return 1, np.int64(0)
     if (buf[i] == 43 or buf[i] == 45) and i + 3 <= end:
         hours, minutes, k = two(buf, i + 1), np.int64(0), i + 3
         if k < end and buf[k] == 58:

@@ -21,7 +21,8 @@ ROOT = Path(__file__).parent.parent.parent
 UTC_RULE = TimeRule(
     np.zeros(1, np.int64), np.zeros(1, np.int64), np.int64(1_800_000_000_000_000), np.int64(-(10**18)), np.int64(10**18)
 )
-NOBODY = PartyTable(*(np.zeros(0, kind) for kind in (np.uint64, np.int32, np.uint64, np.uint64, np.int32)))
+_NONE = np.zeros(0, np.uint64)
+NOBODY = PartyTable(_NONE, np.zeros(0, np.int32), _NONE, _NONE, np.zeros(0, np.int32))
 
 
 @dataclass
@@ -66,7 +67,7 @@ def read_text(
         engine.scan(block, len(text), rows)
         count = int(a.state[ROWS])
         if finish:
-            finish_rows(a, engine.meaning, UTC_RULE if rule is None else rule, NOBODY, 0)
+            finish_rows(a, engine.meaning, rule, NOBODY, 0)
         columns: Mapping[str, list[Any]] = {k: v.to_pylist() for k, v in block.columns(count).items()}
         for k in range(count):
             row = {name: cells[k] for name, cells in columns.items() if cells[k] is not None}

@@ -115,7 +115,7 @@ def read_text_rows(text: bytes, block: Block) -> list[tuple[str, str, int]]:
     engine = engine_for(READER, mapping=PLAIN)
     a = block.a
     block.reset(0)
-    a.buf[: len(text)] = memoryview(text)  # type: ignore[call-overload]
+    a.buf[: len(text)] = memoryview(text)
     a.buf[len(text) : len(text) + 128] = 0
     engine.scan(block, len(text), 64)
     assert a.state[POSITION] == len(text)
@@ -134,7 +134,7 @@ def test_a_record_that_the_next_chunk_ends_is_left() -> None:
     text = b'1,a,b,1\n1,"open\n'
     block = Block(chunk=len(text), rows=64)
     block.reset(0)
-    block.a.buf[: len(text)] = memoryview(text)  # type: ignore[call-overload]
+    block.a.buf[: len(text)] = memoryview(text)
     engine = engine_for(READER, mapping=PLAIN)
     engine.scan(block, len(text), 64, last=False)
     assert (int(block.a.state[ROWS]), int(block.a.state[POSITION])) == (1, 8)

@@ -1,15 +1,24 @@
 """Every reader on random bytes and mutated real lines: never a crash, every line accounted for, good neighbours kept."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from haechi.ingest.constants import meaning_of
+from haechi.ingest.access_engine import AccessEngine
+from haechi.ingest.access_kernel import scan_access
+from haechi.ingest.cef_engine import CefEngine
+from haechi.ingest.cef_kernel import scan_cef
+from haechi.ingest.constant_kernel import fill_constants
+from haechi.ingest.constants import Constants, meaning_of
 from haechi.ingest.engine import Engine, engine_for
 from haechi.ingest.reader import Reader
 from haechi.ingest.readers import READERS, reader_named, recognise
+from haechi.ingest.syslog_engine import SyslogEngine
+from haechi.ingest.syslog_kernel import scan_syslog
+from haechi.model.block import ROWS, Block, T
 from haechi.model.errors import BadInput, UsageError
 from tests.ingest.conftest import ROOT, Read, read_text
 
@@ -124,3 +133,27 @@ def test_zeek_columns_of_an_earlier_header() -> None:
     engine = engine_for(reader_named("zeek-tsv"))
     engine.take_header(header)
     assert engine.extra_keys.to_pylist()[-2:] == ["conn_state", "history"]
+
+
+def test_each_text_format_has_its_engine() -> None:
+    kinds = {name: type(engine_for(reader_named(name))) for name in ("access", "cef", "syslog")}
+    assert kinds == {"access": AccessEngine, "cef": CefEngine, "syslog": SyslogEngine}
+
+
+def test_constants_fill_what_a_row_leaves_open() -> None:
+    block = Block(chunk=4096, rows=64)
+    block.reset(0)
+    block.a.state[ROWS] = 2
+    Constants({"action": "blocked by the firewall", "user": "x"}).fill(block, 1)
+    assert [block.text(T["action"], row) for row in (0, 1)] == [None, "blocked by the firewall"]
+    assert block.text(T["user"], 1) == "x"
+    Constants({"user": "y"}).fill(block, 0)
+    assert [block.text(T["user"], row) for row in (0, 1)] == ["y", "x"]
+
+
+def test_a_kernel_is_compiled_once() -> None:
+    """A second signature, of an array laid out otherwise, would cost a reader's start some seconds more."""
+    for reader in READERS:
+        read_text(reader, sample(reader))
+    kernels: tuple[Any, ...] = (scan_access, scan_cef, scan_syslog, fill_constants)
+    assert [len(k.signatures) for k in kernels] == [1] * len(kernels)

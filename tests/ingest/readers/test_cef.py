@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from haechi.ingest.readers.cef import READER
-from haechi.ingest.refusal import NO_TEMPLATE
+from haechi.ingest.refusal import BAD_TIME, NO_TEMPLATE
 from tests.ingest.conftest import Read
 
 HEAD = b"Mar 10 00:00:01 fw-1 CEF:0|V|P|1|id|name|%s|%s\n"
@@ -89,6 +89,27 @@ def test_the_events_own_time_comes_first(read: Read) -> None:
         (b"", 1),
     ):
         assert read(READER, HEAD % (b"5", extension)).events[0]["ts"].second == second
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (b"Mar 10 2026 09:00:01.250 KST", None),
+        (b"Mar 10 2026 00:00:01.250 GMT", None),
+        (b"Mar 10 2026 09:00:01.250 GMT+09:00", None),
+        (b"Mar 10 2026 00:00:01.250", "zone"),
+        (b"Mar 10 00:00:01.250", "year,zone"),
+    ],
+)
+def test_times_as_cef_writes_them(read: Read, text: bytes, wanted: str | None) -> None:
+    (event,) = read(READER, HEAD % (b"5", b"rt=" + text)).events
+    assert event["ts"].isoformat() == "2026-03-10T00:00:01.250000+00:00"
+    assert dict(event["extra"]).get("ts_inferred") == wanted
+
+
+def test_a_zone_of_two_meanings_is_refused(read: Read) -> None:
+    found = read(READER, HEAD % (b"5", b"rt=Mar 10 2026 00:00:01 CST"))
+    assert [row["error"] for row in found.rows] == [BAD_TIME]
 
 
 def test_real_lines_are_all_read(read: Read, real_logs: Path) -> None:

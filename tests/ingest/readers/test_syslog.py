@@ -21,7 +21,8 @@ def test_the_fixture(read: Read, fixtures: Path) -> None:
     assert (failed["activity"], failed["source_type"], failed["app_proto"]) == ("auth", "sshd", "ssh")
     assert (failed["user"], failed["src_addr"], failed["src_port"]) == ("admin", "198.51.100.9", 40022)
     assert (failed["signature"], failed["action"]) == ("Failed login, invalid user", "failure")
-    assert failed["extra"] == [("host", "gw-1"), ("pid", "812"), ("method", "password")]
+    assert failed["extra"] == [("ts_inferred", "year,zone"), ("host", "gw-1"), ("pid", "812"), ("method", "password")]
+    assert "ts_inferred" not in dict(accepted["extra"])
     assert (accepted["user"], accepted["src_addr"], accepted["action"]) == ("deploy", "2001:db8::9", "success")
     assert (accepted["ts"].isoformat(), accepted["ts_offset"]) == ("2026-03-09T16:00:02.500000+00:00", 480)
     assert accepted["severity"] == 1
@@ -116,6 +117,21 @@ def test_headers(read: Read, line: bytes, host: str | None, program: str | None,
     (event,) = read(READER, line + b"\n").events
     extra = dict(event["extra"])
     assert (extra.get("host"), event.get("category"), extra["message"]) == (host, program, message)
+
+
+@pytest.mark.parametrize(
+    ("time", "inferred"),
+    [
+        (b"Mar 10 00:00:01", "year,zone"),
+        (b"Mar 10 2026 00:00:01.5", "zone"),
+        (b"2026-03-10T00:00:01.123456", "zone"),
+        (b"2026-03-10T00:00:01.123456Z", None),
+        (b"2026-03-10T00:00:01+09:00", None),
+    ],
+)
+def test_what_was_inferred_of_a_time_is_said(read: Read, time: bytes, inferred: str | None) -> None:
+    (event,) = read(READER, b"<13>" + time + b" gw-1 app: hello\n").events
+    assert dict(event["extra"]).get("ts_inferred") == inferred
 
 
 def test_many_names_of_parameters(read: Read) -> None:
