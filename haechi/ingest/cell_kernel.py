@@ -13,7 +13,7 @@ from haechi.model.jit import Num, inlined, part
 
 MOST_CELLS = 2048
 NUMBER, EXTRA = 100, 1000
-_NTEXT, _EXTRA_LIST = len(TEXT), LIST.index("extra")
+_NTEXT, _EXTRA_LIST = np.int64(len(TEXT)), np.int64(LIST.index("extra"))
 
 
 @inlined

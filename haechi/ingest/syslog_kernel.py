@@ -23,16 +23,12 @@ from haechi.ingest.template_kernel import TemplateTable, find_program, match_tem
 from haechi.model.block import BAD, BLANK, LINES, POSITION, ROWS, Arrays, N, T
 from haechi.model.jit import Num, kernel, part
 
-_TIME, _TYPE, _APP, _SIGNATURE, _ACTION, _CATEGORY = (
-    T["time"],
-    T["source_type"],
-    T["app_proto"],
-    T["signature"],
-    T["action"],
-    T["category"],
+# As np.int64 and not as Python's int: Numba compiles a kernel's parts anew for each literal.
+_TIME, _TYPE, _APP, _SIGNATURE, _SIGNATURE_ID, _ACTION, _CATEGORY = map(
+    np.int64,
+    [T[name] for name in ("time", "source_type", "app_proto", "signature", "signature_id", "action", "category")],
 )
-_SIGNATURE_ID = T["signature_id"]
-_SEVERITY = NUMBER + N["severity"]
+_SEVERITY = np.int64(NUMBER + N["severity"])
 _REPEATED = np.frombuffer(b"message repeated  times: [ ", np.uint8)
 
 

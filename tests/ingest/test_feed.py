@@ -71,7 +71,7 @@ lines_of = st.lists(st.binary(max_size=40).map(lambda b: b.replace(b"\n", b" "))
 @given(lines=lines_of, chunk=st.integers(64, 400), newline=st.booleans(), ending=st.sampled_from([b"\n", b"\r\n"]))
 def test_every_line_once_at_its_place(path: Path, lines: list[bytes], chunk: int, newline: bool, ending: bytes) -> None:
     data = ending.join(lines) + (ending if newline else b"")
-    if data.startswith(b"\xef\xbb\xbf"):
+    if data.startswith((b"\xef\xbb\xbf", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):  # a mark, gzip, zstd: read otherwise
         data = b"x" + data
     found, refused, pieces, feed = fed(path, data, chunk=chunk)
     assert found == split(data)
