@@ -16,9 +16,12 @@ from haechi.detect.match_kernel import (
     SHA256,
     SHA512,
     URL,
+    ROOM,
+    Candidates,
     Hits,
-    match_items,
-    match_rows,
+    confirm,
+    find_candidates,
+    find_item_candidates,
 )
 from haechi.model.block import ITEMS, LIST, TEXT, Block, L, T
 
@@ -47,37 +50,48 @@ class Matcher:
     """Collects the hits of one block. Made once per worker; `matched` is the next row to look at."""
 
     def __init__(self, rows: int) -> None:
-        capacity = rows + 8192
-        self.hits = _hits(capacity)
+        self.hits = _hits(rows + 8192)
+        self._candidates = _candidates(8 * ROOM)
         self.matched = 0
-        self.items = [0, 0]
+        self._items = [0, 0]
 
     def reset(self) -> None:
         """Forget the hits: the block begins anew."""
         self.hits.count[0] = 0
         self.matched = 0
-        self.items = [0, 0]
+        self._items = [0, 0]
 
     def match(self, block: Block, index: Index, end_row: int) -> None:
-        """Match the rows that came since the last call, up to `end_row`."""
+        """Match the rows that came since the last call, up to `end_row`, and their list elements."""
         if index.values == 0:
             self.matched = end_row
             return
         while self.matched < end_row:
-            self.matched = match_rows(block.a, index.arrays, self.hits, PLAN, self.matched, end_row)
-            if self.matched < end_row:
-                self._grow()
+            self.matched = find_candidates(block.a, index.arrays, self._candidates, PLAN, self.matched, end_row)
+            self._confirm(block, index)
         for place, (which, field) in enumerate(((L["answers"], FIELD_ANSWERS), (L["mail_to"], FIELD_MAIL_TO))):
-            while self.items[place] < int(block.a.state[ITEMS + which]):
-                self.items[place] = match_items(block.a, index.arrays, self.hits, which, field, self.items[place])
-                if self.items[place] < int(block.a.state[ITEMS + which]):
-                    self._grow()
+            while self._items[place] < int(block.a.state[ITEMS + which]):
+                self._items[place] = find_item_candidates(
+                    block.a, index.arrays, self._candidates, which, field, self._items[place]
+                )
+                self._confirm(block, index)
+
+    def _confirm(self, block: Block, index: Index) -> None:
+        """Turn the candidates into hits, and forget them."""
+        done = 0
+        while done < int(self._candidates.count[0]):
+            done = confirm(block.a, index.arrays, self._candidates, self.hits, done)
+            if done < int(self._candidates.count[0]):
+                self._grow()
+        self._candidates.count[0] = 0
 
     def _grow(self) -> None:
         count = int(self.hits.count[0])
         larger = _hits(len(self.hits.row) * 2)
-        for name in ("row", "field", "entry", "item"):
-            getattr(larger, name)[:count] = getattr(self.hits, name)[:count]
+        larger.row[:count] = self.hits.row[:count]
+        larger.field[:count] = self.hits.field[:count]
+        larger.entry[:count] = self.hits.entry[:count]
+        larger.item[:count] = self.hits.item[:count]
         larger.count[0] = count
         self.hits = larger
 
@@ -88,5 +102,20 @@ def _hits(capacity: int) -> Hits:
         field=np.empty(capacity, np.int16),
         entry=np.empty(capacity, np.int32),
         item=np.empty(capacity, np.int32),
+        count=np.zeros(1, np.int64),
+    )
+
+
+def _candidates(capacity: int) -> Candidates:
+    return Candidates(
+        row=np.empty(capacity, np.int32),
+        field=np.empty(capacity, np.int16),
+        kind=np.empty(capacity, np.int16),
+        item=np.empty(capacity, np.int32),
+        first=np.empty(capacity, np.uint64),
+        second=np.empty(capacity, np.uint64),
+        begin=np.empty(capacity, np.int32),
+        length=np.empty(capacity, np.int32),
+        whole=np.empty(capacity, np.bool_),
         count=np.zeros(1, np.int64),
     )

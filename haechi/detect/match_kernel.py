@@ -18,6 +18,8 @@ U = np.uint64
 FNV = np.uint64(0x100000001B3)
 # np.int64 and not Python's int: Numba compiles a kernel's parts anew for each literal.
 DOMAIN, URL, EMAIL, MD5, SHA1, SHA256, SHA512, JA3, JA4, CERT = map(np.int64, range(10))
+IPV4, IPV6 = np.int64(104), np.int64(106)  # kinds of a candidate that is an address
+ROOM = 1024  # candidates that one row or element may give at most
 EXACT_TYPES = ("domain", "url", "email", "md5", "sha1", "sha256", "sha512", "ja3", "ja4", "cert")
 
 # Hit fields: text slots, then lists
@@ -25,7 +27,6 @@ FIELD_ANSWERS, FIELD_MAIL_TO = len(TEXT) + L["answers"], len(TEXT) + L["mail_to"
 _LOW32 = np.uint64(0xFFFFFFFF)
 _TS = N["ts"]
 _SRC, _DST, _NO_ITEM = np.int64(T["src_addr"]), np.int64(T["dst_addr"]), np.int64(-1)
-_WHOLE = np.bool_(True)  # the whole name was looked up, not a parent of it
 _ANSWERS, _MAIL_TO = L["answers"], L["mail_to"]
 
 
@@ -52,6 +53,21 @@ class IndexArrays(NamedTuple):
     net6_high: npt.NDArray[np.uint64]
     net6_low: npt.NDArray[np.uint64]
     entry6: npt.NDArray[np.int32]
+
+
+class Candidates(NamedTuple):
+    """What may be a hit: a Bloom word or a bitmap let it pass. `kind` is an exact type, IPV4 or IPV6."""
+
+    row: npt.NDArray[np.int32]
+    field: npt.NDArray[np.int16]
+    kind: npt.NDArray[np.int16]
+    item: npt.NDArray[np.int32]
+    first: npt.NDArray[np.uint64]  # the hash, or the address's high half
+    second: npt.NDArray[np.uint64]  # the address's low half
+    begin: npt.NDArray[np.int32]  # where the text stands in the block's buffer
+    length: npt.NDArray[np.int32]
+    whole: npt.NDArray[np.bool_]  # the whole name, not a parent of it
+    count: npt.NDArray[np.int64]  # [1]
 
 
 class Hits(NamedTuple):
@@ -132,25 +148,141 @@ def fill_nets(net4: Num, prefixes: Num, near4: Num, high: Num, low: Num, prefix6
         bloom[(h >> U(36)) & U(bloom.shape[0] - 1)] |= bloom_word(h)
 
 
-@part
-def _confirm(h: Num, slots: Num, data: Num, at: Num, kind: Num, wanted: Num, buf: Num, begin: Num, end: Num) -> Num:
-    """The entry whose bytes are buf[begin:end], or -1."""
-    mask = U(slots.shape[0] - 1)
-    place = h & mask
-    while slots[place] != U(0):
-        if slots[place] & ~_LOW32 == h & ~_LOW32:
-            entry = np.int64(slots[place] & _LOW32) - 1
-            first = at[entry]
-            n = end - begin
-            same = np.int64(kind[entry]) == wanted and at[entry + 1] - first == n
-            j = 0
-            while same and j < n:
-                same = data[first + j] == buf[begin + j]
-                j += 1
-            if same:
-                return entry
-        place = (place + U(1)) & mask
-    return np.int64(-1)
+@inlined
+def _note(
+    c: Candidates, row: Num, field: Num, kind: Num, item: Num, first: Num, second: Num, begin: Num, n: Num, whole: Num
+) -> None:
+    k = c.count[0]
+    c.row[k] = row
+    c.field[k] = field
+    c.kind[k] = kind
+    c.item[k] = item
+    c.first[k] = first
+    c.second[k] = second
+    c.begin[k] = begin
+    c.length[k] = n
+    c.whole[k] = whole
+    c.count[0] = k + 1
+
+
+@inlined
+def _exact(
+    c: Candidates, seeds: Num, bloom: Num, wanted: Num, buf: Num, begin: Num, n: Num, row: Num, field: Num, item: Num
+) -> None:
+    h = seeds[wanted]
+    for j in range(begin + n - 1, begin - 1, -1):
+        h = (h ^ U(buf[j])) * FNV
+    h = mix(h)
+    if maybe(h, bloom):
+        _note(c, row, field, wanted, item, h, U(0), begin, n, True)
+
+
+@inlined
+def _name(c: Candidates, seed: Num, bloom: Num, buf: Num, begin: Num, n: Num, row: Num, field: Num, item: Num) -> None:
+    """A name and all its parents, from the last label on; `@` ends a mail address's domain."""
+    h = seed
+    end = begin + n
+    for j in range(end - 1, begin - 1, -1):
+        byte = buf[j]
+        if byte == 46 or byte == 64:
+            m = mix(h)
+            if maybe(m, bloom):
+                _note(c, row, field, DOMAIN, item, m, U(0), j + 1, end - j - 1, byte == 64)
+            if byte == 64:
+                return
+        h = (h ^ U(byte)) * FNV
+    m = mix(h)
+    if maybe(m, bloom):
+        _note(c, row, field, DOMAIN, item, m, U(0), begin, n, True)
+
+
+@inlined
+def _net6(prefix: Num, high: Num, low: Num) -> Num:
+    """The net of that prefix length (1 to 128) that holds the address."""
+    if prefix <= 64:
+        return (high >> U(64 - prefix)) << U(64 - prefix), U(0)
+    return high, (low >> U(128 - prefix)) << U(128 - prefix)
+
+
+@inlined
+def _address(
+    c: Candidates, near4: Num, prefix6: Num, seed6: Num, bloom: Num, family: Num, high: Num, low: Num,
+    row: Num, field: Num, item: Num,
+) -> None:  # fmt: skip
+    if family == 4:
+        block = low >> U(8)
+        if near4[block >> U(6)] >> (block & U(63)) & U(1) != U(0):
+            _note(c, row, field, IPV4, item, high, low, 0, 0, True)
+    elif family == 6:
+        found = False
+        for g in range(prefix6.shape[0]):
+            net_high, net_low = _net6(prefix6[g], high, low)
+            found |= maybe(address_hash(seed6, prefix6[g], net_high, net_low), bloom)
+        if found:
+            _note(c, row, field, IPV6, item, high, low, 0, 0, True)
+
+
+@inlined
+def _valid(valid: Num, slot: Num, row: Num) -> Num:
+    return (valid[slot, row >> 3] >> (row & 7)) & 1 != 0
+
+
+@kernel
+def find_candidates(a: Arrays, x: IndexArrays, c: Candidates, plan: Num, first_row: Num, end_row: Num) -> Num:
+    """Look rows first_row .. end_row up; returns the row to go on from (less than end_row when `c` is full).
+
+    `plan` [k, 2] lists the text slots to look up with their exact type; a row that was refused is passed over.
+    """
+    buf, text, start, valid = a.buf, a.text, a.start, a.valid
+    addr, family, error = a.addr, a.family, a.error
+    seeds, bloom, near4, prefix6 = x.seeds, x.bloom, x.near4, x.prefix6
+    seed6 = seeds[seeds.shape[0] - 1]
+    room = c.row.shape[0] - ROOM
+    for row in range(first_row, end_row):
+        if error[row] != 0:
+            continue
+        if c.count[0] > room:
+            return row
+        for side in range(2):
+            _address(
+                c, near4, prefix6, seed6, bloom, family[side, row], addr[side, row, 0], addr[side, row, 1],
+                row, _SRC if side == 0 else _DST, _NO_ITEM,
+            )  # fmt: skip
+        for k in range(plan.shape[0]):
+            slot = plan[k, 0]
+            if not _valid(valid, slot, row):
+                continue
+            begin, n = np.int64(start[slot, row]), np.int64(text[slot, row, 0] & _LOW32)
+            wanted = plan[k, 1]
+            if wanted == DOMAIN:
+                _name(c, seeds[DOMAIN], bloom, buf, begin, n, row, slot, _NO_ITEM)
+            else:
+                _exact(c, seeds, bloom, wanted, buf, begin, n, row, slot, _NO_ITEM)
+    return end_row
+
+
+@kernel
+def find_item_candidates(a: Arrays, x: IndexArrays, c: Candidates, which: Num, field: Num, first: Num) -> Num:
+    """Look the elements of the list `which` up, from `first` on; returns the element to go on from."""
+    buf, address, error = a.buf, a.item_addr, a.error
+    seeds, bloom, near4, prefix6 = x.seeds, x.bloom, x.near4, x.prefix6
+    seed6 = seeds[seeds.shape[0] - 1]
+    room = c.row.shape[0] - ROOM
+    for k in range(first, a.state[ITEMS + which]):
+        row = np.int64(a.item_row[which, k])
+        if error[row] != 0:
+            continue
+        if c.count[0] > room:
+            return k
+        begin, n = np.int64(a.item_start[which, k]), np.int64(a.item[which, k, 0] & _LOW32)
+        if which == _ANSWERS and address[k, 0] != U(0):
+            family = np.uint8(address[k, 0])
+            _address(c, near4, prefix6, seed6, bloom, family, address[k, 1], address[k, 2], row, field, k)
+            continue
+        if which == _MAIL_TO:
+            _exact(c, seeds, bloom, EMAIL, buf, begin, n, row, field, k)
+        _name(c, seeds[DOMAIN], bloom, buf, begin, n, row, field, k)
+    return a.state[ITEMS + which]
 
 
 @inlined
@@ -163,178 +295,71 @@ def _record(hits: Hits, row: Num, field: Num, entry: Num, item: Num) -> None:
     hits.count[0] = k + 1
 
 
-@part
-def _in_window(x: IndexArrays, entry: Num, ts: Num) -> Num:
-    return entry >= 0 and x.valid_from[entry] <= ts <= x.valid_until[entry]
-
-
-@part
-def _hit(
-    x: IndexArrays,
-    hits: Hits,
-    h: Num,
-    wanted: Num,
-    buf: Num,
-    at: Num,
-    end: Num,
-    whole: Num,
-    row: Num,
-    field: Num,
-    ts: Num,
-    item: Num,
-) -> None:
-    entry = _confirm(h, x.slots, x.data, x.at, x.kind, wanted, buf, at, end)
-    if _in_window(x, entry, ts) and (whole or not x.exact_only[entry]):
-        _record(hits, row, field, entry, item)
-
-
-@inlined
-def _exact(
-    x: IndexArrays, hits: Hits, wanted: Num, buf: Num, begin: Num, n: Num, row: Num, field: Num, ts: Num, item: Num
-) -> None:
-    h = x.seeds[wanted]
-    for j in range(begin + n - 1, begin - 1, -1):
-        h = (h ^ U(buf[j])) * FNV
-    h = mix(h)
-    if maybe(h, x.bloom):
-        _hit(x, hits, h, wanted, buf, begin, begin + n, _WHOLE, row, field, ts, item)
-
-
-@inlined
-def _name(x: IndexArrays, hits: Hits, buf: Num, begin: Num, n: Num, row: Num, field: Num, ts: Num, item: Num) -> None:
-    """A name and all its parents, from the last label on; `@` ends a mail address's domain."""
-    h = x.seeds[DOMAIN]
-    bloom = x.bloom
-    for j in range(begin + n - 1, begin - 1, -1):
-        byte = buf[j]
-        if byte == 46 or byte == 64:
-            m = mix(h)
-            if maybe(m, bloom):
-                _hit(x, hits, m, DOMAIN, buf, j + 1, begin + n, byte == 64, row, field, ts, item)
-            if byte == 64:
-                return
-        h = (h ^ U(byte)) * FNV
-    m = mix(h)
-    if maybe(m, bloom):
-        _hit(x, hits, m, DOMAIN, buf, begin, begin + n, _WHOLE, row, field, ts, item)
-
-
-@part
-def _nets4(x: IndexArrays, hits: Hits, value: Num, row: Num, field: Num, ts: Num, item: Num) -> None:
-    for g in range(x.prefix4.shape[0]):
-        shift = U(32 - x.prefix4[g])
-        net = (value >> shift) << shift
-        low, high = x.run4[g], x.run4[g + 1]
-        end = high
-        while low < high:
-            middle = (low + high) >> 1
-            if x.net4[middle] < net:
-                low = middle + 1
-            else:
-                high = middle
-        while low < end and x.net4[low] == net:
-            if _in_window(x, np.int64(x.entry4[low]), ts):
-                _record(hits, row, field, np.int64(x.entry4[low]), item)
-            low += 1
-
-
-@inlined
-def _net6(prefix: Num, high: Num, low: Num) -> Num:
-    """The net of that prefix length (1 to 128) that holds the address."""
-    if prefix <= 64:
-        return (high >> U(64 - prefix)) << U(64 - prefix), U(0)
-    return high, (low >> U(128 - prefix)) << U(128 - prefix)
-
-
-@part
-def _nets6(x: IndexArrays, hits: Hits, high_word: Num, low_word: Num, row: Num, field: Num, ts: Num, item: Num) -> None:
-    for g in range(x.prefix6.shape[0]):
-        prefix = x.prefix6[g]
-        net_high, net_low = _net6(prefix, high_word, low_word)
-        low, high = x.run6[g], x.run6[g + 1]
-        end = high
-        while low < high:
-            middle = (low + high) >> 1
-            if x.net6_high[middle] < net_high or (x.net6_high[middle] == net_high and x.net6_low[middle] < net_low):
-                low = middle + 1
-            else:
-                high = middle
-        while low < end and x.net6_high[low] == net_high and x.net6_low[low] == net_low:
-            if _in_window(x, np.int64(x.entry6[low]), ts):
-                _record(hits, row, field, np.int64(x.entry6[low]), item)
-            low += 1
-
-
-@inlined
-def _address(
-    x: IndexArrays, hits: Hits, family: Num, high: Num, low: Num, row: Num, field: Num, ts: Num, item: Num
-) -> None:
-    if family == 4:
-        block = low >> U(8)
-        if x.near4[block >> U(6)] >> (block & U(63)) & U(1) != U(0):
-            _nets4(x, hits, low, row, field, ts, item)
-    elif family == 6:
-        found = False
-        for g in range(x.prefix6.shape[0]):
-            net_high, net_low = _net6(x.prefix6[g], high, low)
-            found |= maybe(address_hash(x.seeds[len(EXACT_TYPES) + 1], x.prefix6[g], net_high, net_low), x.bloom)
-        if found:
-            _nets6(x, hits, high, low, row, field, ts, item)
-
-
-@inlined
-def _valid(valid: Num, slot: Num, row: Num) -> Num:
-    return (valid[slot, row >> 3] >> (row & 7)) & 1 != 0
-
-
 @kernel
-def match_rows(a: Arrays, x: IndexArrays, hits: Hits, plan: Num, first_row: Num, end_row: Num) -> Num:
-    """Match rows first_row .. end_row; returns the row to go on from (less than end_row when `hits` is full).
+def confirm(a: Arrays, x: IndexArrays, c: Candidates, hits: Hits, first: Num) -> Num:
+    """Candidates from `first` on to hits, within their validity; returns the candidate to go on from.
 
-    `plan` [k, 2] lists the text slots to look up with their exact type; a row that was refused is passed over.
+    An exact value is compared byte for byte; of an address every net that holds it is found, by binary search.
     """
-    buf, text, start, valid = a.buf, a.text, a.start, a.valid
-    num, addr, family, error = a.num, a.addr, a.family, a.error
-    room = hits.row.shape[0] - 4096
-    for row in range(first_row, end_row):
-        if error[row] != 0:
+    buf, ts = a.buf, a.num[_TS]
+    slots, data, at, kinds, exact_only = x.slots, x.data, x.at, x.kind, x.exact_only
+    valid_from, valid_until = x.valid_from, x.valid_until
+    net4, net6_high, net6_low = x.net4, x.net6_high, x.net6_low
+    mask = U(slots.shape[0] - 1)
+    for k in range(first, c.count[0]):
+        row, field, item, kind = c.row[k], c.field[k], c.item[k], c.kind[k]
+        now = ts[row]
+        if kind == IPV4 or kind == IPV6:
+            # at most one hit for each entry of a run, and there are no more entries than values
+            prefixes = x.prefix4 if kind == IPV4 else x.prefix6
+            runs = x.run4 if kind == IPV4 else x.run6
+            entries = x.entry4 if kind == IPV4 else x.entry6
+            before = hits.count[0]
+            for g in range(prefixes.shape[0]):
+                if kind == IPV4:
+                    shift = U(32 - prefixes[g])
+                    high, low = U(0), (c.second[k] >> shift) << shift
+                else:
+                    high, low = _net6(prefixes[g], c.first[k], c.second[k])
+                left, right = runs[g], runs[g + 1]
+                end = right
+                while left < right:
+                    middle = (left + right) >> 1
+                    if kind == IPV4:
+                        less = net4[middle] < low
+                    else:
+                        less = net6_high[middle] < high or (net6_high[middle] == high and net6_low[middle] < low)
+                    if less:
+                        left = middle + 1
+                    else:
+                        right = middle
+                while left < end and (
+                    net4[left] == low if kind == IPV4 else net6_high[left] == high and net6_low[left] == low
+                ):
+                    entry = np.int64(entries[left])
+                    if valid_from[entry] <= now <= valid_until[entry]:
+                        if hits.count[0] >= hits.row.shape[0]:
+                            hits.count[0] = before
+                            return k
+                        _record(hits, row, field, entry, item)
+                    left += 1
             continue
-        if hits.count[0] > room:
-            return row
-        ts = num[_TS, row]
-        _address(x, hits, family[0, row], addr[0, row, 0], addr[0, row, 1], row, _SRC, ts, _NO_ITEM)
-        _address(x, hits, family[1, row], addr[1, row, 0], addr[1, row, 1], row, _DST, ts, _NO_ITEM)
-        for k in range(plan.shape[0]):
-            slot = plan[k, 0]
-            if not _valid(valid, slot, row):
-                continue
-            begin, n = np.int64(start[slot, row]), np.int64(text[slot, row, 0] & _LOW32)
-            wanted = plan[k, 1]
-            if wanted == DOMAIN:
-                _name(x, hits, buf, begin, n, row, slot, ts, _NO_ITEM)
-            else:
-                _exact(x, hits, wanted, buf, begin, n, row, slot, ts, _NO_ITEM)
-    return end_row
-
-
-@kernel
-def match_items(a: Arrays, x: IndexArrays, hits: Hits, which: Num, field: Num, first: Num) -> Num:
-    """Match the elements of the list `which` from `first` on; returns the element to go on from."""
-    room = hits.row.shape[0] - 4096
-    buf, address = a.buf, a.item_addr
-    for k in range(first, a.state[ITEMS + which]):
-        row = np.int64(a.item_row[which, k])
-        if a.error[row] != 0:
-            continue
-        if hits.count[0] > room:
+        if hits.count[0] >= hits.row.shape[0]:
             return k
-        ts = a.num[_TS, row]
-        begin, n = np.int64(a.item_start[which, k]), np.int64(a.item[which, k, 0] & _LOW32)
-        if which == _ANSWERS and address[k, 0] != U(0):
-            _address(x, hits, np.uint8(address[k, 0]), address[k, 1], address[k, 2], row, field, ts, k)
-        elif which == _MAIL_TO:
-            _exact(x, hits, EMAIL, buf, begin, n, row, field, ts, k)
-            _name(x, hits, buf, begin, n, row, field, ts, k)
-        else:
-            _name(x, hits, buf, begin, n, row, field, ts, k)
-    return a.state[ITEMS + which]
+        h, begin, n = c.first[k], np.int64(c.begin[k]), np.int64(c.length[k])
+        place = h & mask
+        while slots[place] != U(0):
+            if slots[place] & ~_LOW32 == h & ~_LOW32:
+                entry = np.int64(slots[place] & _LOW32) - 1
+                origin = at[entry]
+                same = np.int64(kinds[entry]) == kind and at[entry + 1] - origin == n
+                j = 0
+                while same and j < n:
+                    same = data[origin + j] == buf[begin + j]
+                    j += 1
+                if same:
+                    if valid_from[entry] <= now <= valid_until[entry] and (c.whole[k] or not exact_only[entry]):
+                        _record(hits, row, field, entry, item)
+                    break
+            place = (place + U(1)) & mask
+    return c.count[0]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from haechi.ingest.address_kernel import parse_ipv4, parse_ipv6, write_ipv4, write_ipv6
 from haechi.ingest.refusal import ARENA_FULL, BAD_ADDRESS, BAD_PORT, IMPOSSIBLE_DAY, NO_TIME, OK
 from haechi.ingest.text_kernel import clear_valid, has_room, is_valid, set_text, set_valid, text_length, write_view
-from haechi.ingest.time_kernel import TimeRule, parse_time
+from haechi.ingest.time_kernel import MICRO, TimeRule, parse_time, usual_time
 from haechi.model.block import ARENA, ITEMS, ROWS, SLOW, TEXT, Arrays, L, N, T
 from haechi.model.jit import Num, inlined, kernel, load64, part
 
@@ -33,6 +33,7 @@ _TS, _TS_OFFSET, _SRC_PORT, _DST_PORT, _SEVERITY = map(
 _NTEXT, _ANSWERS = np.int64(len(TEXT)), np.int64(L["answers"])
 _SOURCE, _DESTINATION = np.int64(0), np.int64(1)
 _LONGEST_ADDRESS = np.int64(48)
+_NO_FIELD = np.int64(-1)
 
 # Bytes that stand in a normal name; and those that a URL's path and query keep as they are (WHATWG URL, 1.3).
 _NAME_KIND = np.full(256, 2, np.uint8)  # 0: normal, 1: a capital letter, 2: neither
@@ -304,20 +305,41 @@ def _url(c: Cells, slow_row: Num, slow_slot: Num, row: Num) -> None:
 
 
 @inlined
-def _values(c: Cells, num: Num, addr: Num, family: Num, rule: TimeRule, row: Num) -> Num:
-    """Time, addresses and ports of a row: (code, field)."""
+def _time(c: Cells, num: Num, rule: TimeRule, row: Num, year: Num, day: Num, midnight: Num) -> Num:
+    """The row's time: (code, year, day, midnight). The last three are the memory of the row before.
+
+    They hold the bytes of an ISO date (`2026-11-`, `01T`) and its local midnight: a log's next line mostly has the same
+    date, and then only the time of day is read. `year` is 0 where nothing is remembered.
+    """
     if not is_valid(c.valid, _TIME, row):
-        return NO_TIME, _TIME
-    begin = np.int64(c.start[_TIME, row])
-    code, value, minutes, _inferred = parse_time(c.buf, begin, begin + text_length(c.text, _TIME, row), rule)
-    if code != OK:
-        return code, _TIME
+        return NO_TIME, year, day, midnight
+    buf, begin, n = c.buf, np.int64(c.start[_TIME, row]), text_length(c.text, _TIME, row)
+    end = begin + n
+    first, second = load64(buf, begin), load64(buf, begin + 8) & U(0xFFFFFF)
+    known = n >= 27 and first == year and second == day
+    value, minutes = np.int64(0), np.int64(0)
+    if known:
+        known, of_day, minutes = usual_time(buf, begin + 11, end)
+        value = midnight + of_day - minutes * 60 * MICRO
+    if not known:
+        code, value, minutes, _inferred = parse_time(buf, begin, end, rule)
+        if code != OK:
+            return code, year, day, midnight
+        if n >= 20 and buf[begin + 4] == 45 and buf[begin + 7] == 45 and buf[begin + 10] == 84:
+            local = value + minutes * 60 * MICRO
+            year, day, midnight = first, second, local - local % (86400 * MICRO)
     if value < rule.oldest or value > rule.latest:
-        return IMPOSSIBLE_DAY, _TIME
+        return IMPOSSIBLE_DAY, year, day, midnight
     num[_TS, row] = value
     num[_TS_OFFSET, row] = minutes
     set_valid(c.valid, _NTEXT + _TS, row)
     set_valid(c.valid, _NTEXT + _TS_OFFSET, row)
+    return OK, year, day, midnight
+
+
+@inlined
+def _ends(c: Cells, num: Num, addr: Num, family: Num, row: Num) -> Num:
+    """Addresses and ports of a row: (code, field)."""
     code = _address(c, addr, family, _SOURCE, _SRC, row)
     if code != OK:
         return code, _SRC
@@ -327,7 +349,7 @@ def _values(c: Cells, num: Num, addr: Num, family: Num, rule: TimeRule, row: Num
     for slot in range(_SRC_PORT, _DST_PORT + 1):
         if is_valid(c.valid, _NTEXT + slot, row) and not 0 <= num[slot, row] <= 65535:
             return BAD_PORT, _NTEXT + slot
-    return OK, -1
+    return OK, _NO_FIELD
 
 
 @kernel
@@ -337,8 +359,12 @@ def finish_rows(a: Arrays, m: Meaning, rule: TimeRule, p: PartyTable, first_row:
     num, valid, addr, family, error, error_field = a.num, a.valid, a.addr, a.family, a.error, a.error_field
     slow_row, slow_slot = a.slow_row, a.slow_slot
     refused = 0
+    year, day, midnight = U(0), U(0), np.int64(0)
     for row in range(first_row, a.state[ROWS]):
-        code, field = _values(c, num, addr, family, rule, row)
+        code, year, day, midnight = _time(c, num, rule, row, year, day, midnight)
+        field = _TIME
+        if code == OK:
+            code, field = _ends(c, num, addr, family, row)
         error[row] = code
         error_field[row] = field
         if code != OK:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haechi.ingest.refusal import BAD_TIME, NO_ZONE, OK
-from haechi.ingest.time_kernel import TimeRule, parse_time
+from haechi.ingest.time_kernel import TimeRule, parse_time, usual_time
 from haechi.model.jit import Num, kernel
 
 
@@ -16,6 +16,11 @@ from haechi.model.jit import Num, kernel
 def _parse(buf: Num, n: Num, by: TimeRule) -> Num:
     """Parts of a kernel can't be called from Python."""
     return parse_time(buf, np.int64(0), n, by)
+
+
+@kernel
+def _usual(buf: Num, n: Num) -> Num:
+    return usual_time(buf, np.int64(0), n)
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -115,3 +120,31 @@ def test_what_is_no_time(text: str) -> None:
 def test_no_bytes_break_it(text: bytes) -> None:
     buf = np.frombuffer(text + bytes(64), np.uint8).copy()
     assert int(_parse(buf, len(text), rule())[0]) in {OK, BAD_TIME, NO_ZONE}
+
+
+_rest_of_a_time = st.from_regex(r"\A[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}(Z|[+-][0-9]{4})\Z")
+
+
+@given(
+    _rest_of_a_time
+    | st.tuples(_rest_of_a_time, st.integers(0, 19), st.characters(codec="ascii")).map(
+        lambda drawn: drawn[0][: drawn[1]] + drawn[2] + drawn[0][drawn[1] + 1 :]
+    )
+)
+def test_the_usual_form_is_read_as_the_general_one_or_left_to_it(rest: str) -> None:
+    buf = np.frombuffer(rest.encode() + bytes(64), np.uint8).copy()
+    ok, of_day, minutes = _usual(buf, len(rest))
+    code, value, east, _ = parse("2026-03-09T" + rest)
+    midnight = micros(datetime(2026, 3, 9, tzinfo=UTC))
+    if ok:
+        assert (code, value, east) == (OK, midnight + int(of_day) - int(minutes) * 60_000_000, int(minutes))
+
+
+@given(_moments, _zones)
+def test_the_usual_form_is_met(moment: datetime, zone: int) -> None:
+    rest = f"{moment:%H:%M:%S}.{moment.microsecond:06}{'-' if zone < 0 else '+'}{abs(zone) // 60:02}{abs(zone) % 60:02}"
+    buf = np.frombuffer(rest.encode() + bytes(64), np.uint8).copy()
+    ok, of_day, minutes = _usual(buf, len(rest))
+    assert ok
+    assert of_day == (moment - moment.replace(hour=0, minute=0, second=0, microsecond=0)) // timedelta(microseconds=1)
+    assert minutes == zone
