@@ -19,11 +19,11 @@ help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '%-20s%s\n' "$$name" "$$what"; done
 
 .PHONY: demo
-demo: .venv/.ok ## Two nodes and a day of both countries' attacks, end to end
+demo: .venv/.warm ## Two nodes and a day of both countries' attacks, end to end
 	@$(RUN)/haechi demo $(ARGS)
 
 .PHONY: test
-test: check ## What must hold before every commit: check, then all tests but the slow ones, with coverage
+test: check .venv/.warm ## What must hold before every commit: check, then all tests but the slow ones, with coverage
 	$(RUN)/python -m pytest -q -n $(JOBS) --cov --cov-report=term
 
 .PHONY: test-slow
@@ -68,6 +68,12 @@ clean: ## Remove what was built and installed here; no node's home is touched
 	@test -x $(RUN)/python || $(UV) venv -q --clear --python "$$(command -v $(PYTHON))" .venv
 	@$(UV) pip sync -q --python $(RUN)/python --require-hashes requirements.lock
 	@$(UV) pip install -q --python $(RUN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The kernels of this build, compiled into the user's cache: half a minute once, nothing afterwards.
+.venv/.warm: .venv/.ok $(shell find haechi -name '*kernel.py') haechi/model/jit.py haechi/model/block.py
+	@echo "Compiling the kernels ..."
+	@$(RUN)/python -m haechi.node.warm >/dev/null
 	@touch $@
 
 $(UV):

@@ -16,6 +16,7 @@ from haechi.demo.report import Progress, Report, Summary
 from haechi.demo.score import SideScore, score
 from haechi.demo.world import SIDES
 from haechi.model.errors import NodeCannot, UsageError
+from haechi.node.warm import is_warm, warm
 
 DAY = date(2026, 3, 10)  # a Tuesday
 INDICATORS = 1_000_000
@@ -101,6 +102,9 @@ def play(settings: Settings, tell: Tell) -> Outcome:
     began = time.monotonic()
     check_disk(settings.folder, settings.small)
     prepare(settings.folder)
+    if not is_warm():
+        tell("compile", None)
+        warm()
     # The truth lies outside of both homes and of the nodes' inboxes, readable by this user alone.
     with tempfile.TemporaryDirectory(prefix="haechi-truth-") as hidden:
         written, write_seconds = _write(settings, Path(hidden), tell)

@@ -7,7 +7,12 @@ from haechi.report import table as tables
 from haechi.report.messages import text
 from haechi.report.table import Table
 
-STAGES = {"write": "demo.stage_write", "nodes": "demo.stage_nodes", "score": "demo.stage_score"}
+STAGES = {
+    "compile": "demo.stage_compile",
+    "write": "demo.stage_write",
+    "nodes": "demo.stage_nodes",
+    "score": "demo.stage_score",
+}
 FIGURES = ("planted", "known", "found", "missed", "unknown", "other_knew", "wrong")
 
 
