@@ -35,7 +35,7 @@ check: .venv/.ok ## Style, types, the floors of the house
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
-	$(RUN)/lint-imports --no-logo --no-timings
+	$(RUN)/lint-imports --no-logo
 
 .PHONY: format
 format: .venv/.ok ## Put the style right

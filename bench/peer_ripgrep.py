@@ -1,10 +1,10 @@
-"""Peer: ripgrep (PyPI `ripgrep`) with a million fixed strings, `rg -F -f`, on a slice of the events.
+"""Peer: ripgrep (PyPI `ripgrep`) with a million fixed strings, `rg -F -f`, on the events.
 
-    python -m bench.peer_ripgrep --data DIR [--lines 20000]
+    python -m bench.peer_ripgrep --data DIR [--lines 1000000]
 
-It parses nothing, knows no field, CIDR, label border or escape, and writes only the lines it found. Its start
-(building the automaton of a million strings) is reported apart: `seconds` is the slice's time less the time on
-an empty file, so it is ripgrep at its best; `whole` has it inside.
+It parses nothing, knows no field, CIDR, label border or escape, and writes only a count. Each run builds its
+automaton of a million strings anew, which `seconds` includes (nothing of it can be kept); `start` is the time on an
+empty file, so `seconds - start` is ripgrep at its best.
 """
 
 import argparse
@@ -42,22 +42,21 @@ def main() -> None:
     """Run it and print one JSON line."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", type=Path, default=default_folder())
-    p.add_argument("--lines", type=int, default=100_000)
+    p.add_argument("--lines", type=int, default=1_000_000)
     a = p.parse_args()
     rg = peer_venv(a.data, "ripgrep", REQUIREMENT) / "rg"
     wanted = patterns(a.data / "indicators.csv")
     empty = a.data / "empty.json"
     empty.write_text("\n")
     start, _ = search(rg, wanted, empty)
-    whole, found = search(rg, wanted, slice_of(a.data / "eve.json", a.lines))
+    seconds, found = search(rg, wanted, slice_of(a.data / "eve.json", a.lines))
     print(
         json.dumps(
             {
                 "peer": REQUIREMENT.replace("==", " "),
                 "events": a.lines,
-                "seconds": max(whole - start, 1e-9),
+                "seconds": seconds,
                 "start": start,
-                "whole": whole,
                 "sightings": {"lines": found},
             }
         )
