@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from haechi.ingest.feed import Piece
 from haechi.ingest.quarantine import RefusedRecord
 from haechi.ingest.rules import DAY
+from haechi.model.errors import Conflict
 from haechi.model.event import LAKE_SCHEMA, QUARANTINE, SIGHTING
 from haechi.node.inputs import OpenInput
 from haechi.node.worker import Done
@@ -70,7 +71,15 @@ class Batch:
             self._stage_sightings()
             begins = {opened.row.uuid: opened.end for opened in self.ends}
             ends = {opened.row.uuid: end for opened, (end, _) in self.ends.items()}
-            if not (mine := self._lake.commit(self._files, ends, begins)):
+            # Once a commit is tried, they may be the lake's whatever fails next: then only vacuum may remove them.
+            files, self._files = self._files, []
+            try:
+                mine = self._lake.commit(files, ends, begins)
+            except Conflict:
+                self._files = files
+                raise
+            if not mine:
+                self._files = files
                 self.abandon()
                 self._counts.clear()
             for opened, (end, _) in self.ends.items():

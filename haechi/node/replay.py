@@ -205,8 +205,11 @@ class _Run:
             self._stage_rest(name, outcome, staged)
             self._stage_days(EVENT, outcome.events, staged)
             self._stage_days(SIGHTING, outcome.sightings, staged)
-            if self._lake.replace([name], staged, at=self._home.clock.now()):
-                return [str(self._lake.path / file.path) for file in staged if file.kind == QUARANTINE]
+            # Once a commit is tried, they may be the lake's whatever fails next: then only vacuum may remove them.
+            whole, staged = staged, []
+            if self._lake.replace([name], whole, at=self._home.clock.now()):
+                return [str(self._lake.path / file.path) for file in whole if file.kind == QUARANTINE]
+            staged = whole
         except FileNotFoundError:
             pass
         except OSError as error:

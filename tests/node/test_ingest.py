@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from haechi.model.errors import UsageError
+from haechi.model.errors import NodeCannot, UsageError
 from haechi.node.ingest import IngestProgress, expand, ingest
+from haechi.store.catalog import inputs
 from haechi.store.lake import Lake
+from haechi.store.lake import table as lake_table
 from tests.journeys.small import sized
 
 NOW = 1_790_000_000_000_000
@@ -206,6 +208,30 @@ def test_an_indicator_added_between_batches_matches_at_the_next(node: Any, monke
     assert result.sightings == 4000 - batches[0].events
     assert [b.bytes for b in batches] == sorted({b.bytes for b in batches})
     assert batches[-1].bytes == batches[-1].total_bytes == path.stat().st_size
+
+
+@pytest.mark.parametrize("where", ["the log entry's flush", "the catalog", "the caller's progress"])
+def test_what_fails_behind_the_commit_takes_nothing_away(
+    node: Any, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """The batch is in the lake: its files must stay, and the next run goes on from there."""
+    sized(monkeypatch)
+    path = node.log([*lines_of(node, 2000), "{broken"])
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        if where == "the log entry's flush":
+            broken.setattr(lake_table, "flush_log", fails)
+        elif where == "the catalog":
+            broken.setattr(inputs, "advance", fails)
+        with pytest.raises(NodeCannot, match="Make room"):
+            node.reads(path, progress=fails if where == "the caller's progress" else None)
+    there = len(offsets(node))
+    assert 0 < there < 2000
+    assert told(node.reads(path)) == (2000 - there, 0, 1)
+    assert len(offsets(node)) == len(set(offsets(node))) == 2000
 
 
 def test_refused_records_say_where_and_why(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
