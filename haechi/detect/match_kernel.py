@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from haechi.model.block import ITEMS, TEXT, Arrays, L, N, T
-from haechi.model.jit import Num, inlined, kernel, part
+from haechi.model.jit import Num, inlined, kernel
 
 U = np.uint64
 FNV = np.uint64(0x100000001B3)

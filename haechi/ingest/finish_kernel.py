@@ -12,7 +12,16 @@ import numpy.typing as npt
 
 from haechi.ingest.address_kernel import parse_ipv4, parse_ipv6, write_ipv4, write_ipv6
 from haechi.ingest.refusal import ARENA_FULL, BAD_ADDRESS, BAD_PORT, IMPOSSIBLE_DAY, NO_TIME, OK
-from haechi.ingest.text_kernel import clear_valid, has_room, is_valid, set_text, set_valid, text_length, write_view
+from haechi.ingest.text_kernel import (
+    ascii_only,
+    clear_valid,
+    has_room,
+    is_valid,
+    set_text,
+    set_valid,
+    text_length,
+    write_view,
+)
 from haechi.ingest.time_kernel import MICRO, TimeRule, parse_time, usual_time
 from haechi.model.block import ARENA, ITEMS, ROWS, SLOW, TEXT, Arrays, L, N, T
 from haechi.model.jit import Num, inlined, kernel, load64, part
@@ -30,7 +39,7 @@ _TIME, _SRC, _DST, _DOMAIN, _SNI, _URL, _MAIL, _TYPE, _PROTO, _ACTION, _CERT, _F
 _TS, _TS_OFFSET, _SRC_PORT, _DST_PORT, _SEVERITY = map(
     np.int64, [N[name] for name in ("ts", "ts_offset", "src_port", "dst_port", "severity")]
 )
-_NTEXT, _ANSWERS = np.int64(len(TEXT)), np.int64(L["answers"])
+_NTEXT, _ANSWERS, _MAIL_TO = np.int64(len(TEXT)), np.int64(L["answers"]), np.int64(L["mail_to"])
 _SOURCE, _DESTINATION = np.int64(0), np.int64(1)
 _LONGEST_ADDRESS = np.int64(48)
 _NO_FIELD = np.int64(-1)
@@ -38,8 +47,10 @@ _NO_FIELD = np.int64(-1)
 # Bytes that stand in a normal name; and those that a URL's path and query keep as they are (WHATWG URL, 1.3).
 _NAME_KIND = np.full(256, 2, np.uint8)  # 0: normal, 1: a capital letter, 2: neither
 _URL_BYTE = np.zeros(256, np.bool_)
+_MAIL_BYTE = np.zeros(256, np.bool_)  # of the name before @: RFC 5321's atoms and the dot
 for _c in range(0x21, 0x7F):
     _NAME_KIND[_c] = 0 if chr(_c) in "abcdefghijklmnopqrstuvwxyz0123456789-_." else 1 if "A" <= chr(_c) <= "Z" else 2
+    _MAIL_BYTE[_c] = chr(_c).isalnum() or chr(_c) in ".!#$%&'*+/=?^_`{|}~-"
     _URL_BYTE[_c] = chr(_c) not in "\"#'<>\\^`{|}"
 
 
@@ -251,6 +262,43 @@ def _name(c: Cells, slow_row: Num, slow_slot: Num, slot: Num, row: Num) -> None:
 
 
 @part
+def _plain_mail(buf: Num, begin: Num, n: Num) -> Num:
+    """(plain, begin, length) of a mail address, angle brackets taken off.
+
+    Plain is `name@domain` of letters, digits and RFC 5321's atoms: its normal form is the same in lower case.
+    """
+    if n > 2 and buf[begin] == 60 and buf[begin + n - 1] == 62:
+        begin += 1
+        n -= 2
+    at, plain = np.int64(-1), n < 254
+    for i in range(begin, begin + n):
+        byte = buf[i]
+        if byte == 64:
+            plain = plain and at < 0
+            at = np.int64(i)
+        elif at >= 0:
+            plain = plain and _NAME_KIND[byte] < 2 and not (byte == 45 and buf[i - 1] == 45)
+        else:
+            plain = plain and _MAIL_BYTE[byte]
+    last = buf[begin + n - 1]
+    # a name before @ of more than 64 bytes is none; a host that ends in a dot or a digit takes the domain's rules
+    plain = plain and begin < at <= begin + 64 and at + 1 < begin + n and last != 46 and not 48 <= last <= 57
+    return plain and buf[at + 1] != 46 and buf[at + 1] != 45, begin, n
+
+
+@inlined
+def _mail(c: Cells, slow_row: Num, slow_slot: Num, row: Num) -> None:
+    n = text_length(c.text, _MAIL, row)
+    plain, begin, bare = _plain_mail(c.buf, np.int64(c.start[_MAIL, row]), n)
+    if not plain:
+        _later(c, slow_row, slow_slot, _MAIL, row)
+        return
+    if bare != n:
+        _put(c, _MAIL, row, begin, bare)
+    _lower(c, _MAIL, row)
+
+
+@part
 def _plain_path(buf: Num, begin: Num, n: Num) -> Num:
     """True if the URL parser would leave this path and query as they are."""
     if n == 0 or buf[begin] != 47:
@@ -386,7 +434,7 @@ def finish_rows(a: Arrays, m: Meaning, rule: TimeRule, p: PartyTable, first_row:
         if is_valid(valid, _URL, row):
             _url(c, slow_row, slow_slot, row)
         if is_valid(valid, _MAIL, row):
-            _later(c, slow_row, slow_slot, _MAIL, row)
+            _mail(c, slow_row, slow_slot, row)
         if is_valid(valid, _CERT, row):
             _without_colons(c, _CERT, row)
         for slot in range(_FIRST_DIGEST, _LAST_DIGEST + 1):
@@ -424,6 +472,13 @@ def finish_items(a: Arrays, which: Num, first: Num) -> None:
     slow_row, slow_slot = a.slow_row, a.slow_slot
     for k in range(first, state[ITEMS + which]):
         begin, n = np.int64(item_start[which, k]), np.int64(item[which, k, 0] & U(0xFFFFFFFF))
+        plain = True
+        if which == _MAIL_TO:
+            plain, left, bare = _plain_mail(buf, begin, n)
+            if plain and bare != n:
+                begin, n = left, bare
+                item_start[which, k] = begin
+                write_view(item, which, k, buf, begin, n)
         if which == _ANSWERS:
             item_addr[k, 0] = U(0)
             four, value = parse_ipv4(buf, begin, begin + n)
@@ -445,10 +500,8 @@ def finish_items(a: Arrays, which: Num, first: Num) -> None:
             state[ARENA] = o + n
             item_start[which, k] = o
             write_view(item, which, k, buf, o, n)
-        plain = True
-        for i in range(begin, begin + n):
-            byte = buf[i]
-            plain &= byte < 128 and (which == _ANSWERS or (byte > 32 and byte != 60 and byte != 58))  # < and :
+        if which == _ANSWERS:
+            plain = ascii_only(buf, begin, n)
         if not plain and state[SLOW] < slow_row.shape[0]:
             slow_row[state[SLOW]] = k
             slow_slot[state[SLOW]] = _NTEXT + which

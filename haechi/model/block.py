@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from haechi.model.event import Activity
+from haechi.model.gather_kernel import gather_text, text_bytes
 
 # Text slots: event columns of type string, then "time" (the timestamp's text, not stored).
 TEXT: tuple[str, ...] = (
@@ -161,16 +162,15 @@ class Block:
         return True
 
     def columns(self, rows: int) -> dict[str, pa.Array]:
-        """The first `rows` rows as Arrow arrays over this block's memory; columns that are null throughout are left out.
+        """The first `rows` rows as Arrow arrays; columns that are null throughout are left out.
 
-        Holds: ts and duration int64 microseconds, numbers int64, strings as string_view, lists and `extra` as map,
-        activity as dictionary. Valid until the block is reset.
+        Holds: ts and duration in microseconds, numbers int64, strings, lists and `extra` as map, activity as dictionary.
+        Numbers are views of this block's memory, valid until it is reset.
         """
         a, found = self.a, {}
         for name, slot in T.items():
             if name != "time" and a.valid[slot].any():
-                buffers = [pa.py_buffer(a.valid[slot]), pa.py_buffer(a.text[slot]), self._buffer]
-                found[name] = pa.Array.from_buffers(pa.string_view(), rows, buffers)
+                found[name] = self._strings(slot, rows)
         for name, slot in N.items():
             if a.valid[len(TEXT) + slot].any():
                 buffers = [pa.py_buffer(a.valid[len(TEXT) + slot]), pa.py_buffer(a.num[slot])]
@@ -186,6 +186,14 @@ class Block:
         found["raw_offset"] = pa.array(a.offset[:rows])
         found["raw_length"] = pa.array(a.length[:rows])
         return found
+
+    def _strings(self, slot: int, rows: int) -> pa.StringArray:
+        a, valid = self.a, self.a.valid[slot]
+        offsets = np.empty(rows + 1, I32)
+        data = np.empty(text_bytes(a.text[slot], valid, rows) + 16, U8)
+        gather_text(a.text[slot], a.start[slot], valid, a.buf, rows, offsets, data)
+        buffers = [pa.py_buffer(valid[: (rows + 7) // 8].copy()), pa.py_buffer(offsets), pa.py_buffer(data)]
+        return pa.Array.from_buffers(pa.string(), rows, buffers)
 
     def _list(self, name: str, slot: int, count: int, rows: int) -> pa.Array:
         a = self.a

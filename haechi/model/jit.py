@@ -93,6 +93,18 @@ def load64(typing_context: Any, array: Any, index: Any) -> Any:
     return types.uint64(array, types.int64), generate
 
 
+@intrinsic
+def store64(typing_context: Any, array: Any, index: Any, word: Any) -> Any:
+    """store64(bytes, i, x): write a uint64 as eight little-endian bytes from i on, at any alignment."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        stored = builder.store(arguments[2], _pointer(context, builder, signature, arguments, ir.IntType(64)))
+        stored.align = 1
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.uint64), generate
+
+
 def _scanner(lanes: int, equal_to: tuple[int, ...], below: int = 0) -> Any:
     """An intrinsic f(bytes, i): bit k is set where byte i+k is one of `equal_to` or less than `below`."""
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from haechi.ingest.feed import Piece
 from haechi.ingest.quarantine import RefusedRecord
@@ -93,9 +92,8 @@ class Batch:
             return mine
 
     def abandon(self) -> None:
-        """Remove the files of a batch that will not be committed; what can't be removed is an orphan for vacuum."""
-        for file in self._files:
-            (self._lake.path / file.path).unlink(missing_ok=True)
+        """Remove the files of a batch that will not be committed."""
+        self._lake.discard(self._files)
 
     def _stage_sightings(self) -> None:
         if not self._sightings:
@@ -104,9 +102,7 @@ class Batch:
         ts = table["ts"].cast(pa.int64()).to_numpy()
         days = ts // DAY
         for day in np.unique(days).tolist():
-            rows = table.filter(pa.array(days == day))
-            those = ts[days == day]
-            self._stage(SIGHTING, day, rows, int(those[0]), int(those[-1]))
+            self._files.append(self._lake.write(SIGHTING, day, table.filter(pa.array(days == day))))
         self._sightings = []
 
     def _stage_refused(self) -> None:
@@ -118,7 +114,7 @@ class Batch:
         table = refused_table(refused)
         table = table.append_column("ts", pa.repeat(moment, table.num_rows))
         table = table.append_column("ingested_at", pa.repeat(moment, table.num_rows))
-        self._stage(QUARANTINE, self._now // DAY, table, self._now, self._now)
+        self._files.append(self._lake.write(QUARANTINE, self._now // DAY, table))
         self._refused, self._held = [], 0
 
     def _line(self, opened: OpenInput, piece: Piece, record: RefusedRecord) -> int | None:
@@ -129,11 +125,6 @@ class Batch:
         if any(lines is None for lines in before):
             return None
         return opened.lines + sum(lines for lines in before if lines is not None) + record.line
-
-    def _stage(self, kind: str, day: int, table: pa.Table, first: int, last: int) -> None:
-        file = self._lake.stage(kind, day)
-        pq.write_table(table, file, compression="zstd")
-        self._files.append(self._lake.staged(file, kind, day, table.num_rows, first, last))
 
 
 def refused_table(refused: Sequence[tuple[OpenInput, RefusedRecord, int | None]]) -> pa.Table:

@@ -175,8 +175,6 @@ class _Run:
     def __exit__(self, *_: object) -> None:
         for opened in self._inputs:
             opened.source.close()
-        for worker in self._workers:
-            worker.close()
 
     def add(self, path: Path | None) -> None:
         """Open an input; what can't be opened or recognised becomes a result with its problem."""

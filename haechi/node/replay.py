@@ -115,20 +115,17 @@ class _Run:
         """File after file of the quarantine, each by a commit of its own, until all that there were are done."""
         total, finished, tries = Replayed(), set[str](), 0
         rereader = Rereader(current_index(self._home))
-        try:
-            while left := [name for name in self._lake.files(QUARANTINE) if name not in finished]:
-                outcome = self._work(left[0], rereader)
-                written = None if outcome is None else self._commit(left[0], outcome)
-                if outcome is None or written is None:
-                    tries += 1
-                    if tries == _TRIES:
-                        raise Conflict("others keep changing the quarantine", advice="Run the replay again in a while")
-                    continue
-                finished |= {left[0], *written}
-                _add(total, outcome.done)
-                progress(total.read + total.left)
-        finally:
-            rereader.close()
+        while left := [name for name in self._lake.files(QUARANTINE) if name not in finished]:
+            outcome = self._work(left[0], rereader)
+            written = None if outcome is None else self._commit(left[0], outcome)
+            if outcome is None or written is None:
+                tries += 1
+                if tries == _TRIES:
+                    raise Conflict("others keep changing the quarantine", advice="Run the replay again in a while")
+                continue
+            finished |= {left[0], *written}
+            _add(total, outcome.done)
+            progress(total.read + total.left)
         return total
 
     def _choose(self, name: str) -> tuple[pa.Table, pa.Table]:
@@ -213,12 +210,12 @@ class _Run:
         except FileNotFoundError:
             pass
         except OSError as error:
-            self._abandon(staged)
+            self._lake.discard(staged)
             raise NodeCannot(
                 f"the replay could not be written: {error.strerror or error}",
                 advice="Make room, then run the same command: what it had done stays done",
             ) from error
-        self._abandon(staged)
+        self._lake.discard(staged)
         return None
 
     def _stage_rest(self, name: str, outcome: _Outcome, staged: list[Staged]) -> None:
@@ -233,29 +230,14 @@ class _Run:
         }
         table = pa.concat_tables([rest, pa.table(new).cast(rest.schema)])
         if table.num_rows:
-            self._stage(QUARANTINE, _day(name), table, staged)
+            staged.append(self._lake.write(QUARANTINE, _day(name), table))
 
     def _stage_days(self, kind: str, tables: Sequence[pa.Table], staged: list[Staged]) -> None:
         if not tables:
             return
         table = pa.concat_tables(tables, promote_options="default").sort_by("ts")
         days = pc.floor(pc.divide(table["ts"].cast(pa.int64()), DAY)).to_numpy()
-        for day in np.unique(days).tolist():
-            self._stage(kind, day, table.filter(pa.array(days == day)), staged)
-
-    def _stage(self, kind: str, day: int, table: pa.Table, staged: list[Staged]) -> None:
-        file = self._lake.stage(kind, day)
-        ts = table["ts"].cast(pa.int64())
-        try:
-            pq.write_table(table, file, compression="zstd")
-            staged.append(self._lake.staged(file, kind, day, table.num_rows, pc.min(ts).as_py(), pc.max(ts).as_py()))
-        except BaseException:
-            file.unlink(missing_ok=True)
-            raise
-
-    def _abandon(self, staged: Sequence[Staged]) -> None:
-        for file in staged:
-            (self._lake.path / file.path).unlink(missing_ok=True)
+        staged += [self._lake.write(kind, day, table.filter(pa.array(days == day))) for day in np.unique(days).tolist()]
 
 
 def _day(name: str) -> int:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -95,12 +94,6 @@ class Rereader:
         self._block = Block(chunk=CHUNK, rows=ROWS_HELD)
         self._matcher = Matcher(ROWS_HELD)
         self._index = index
-        self._duckdb = duckdb.connect(config={"threads": 1})
-        self._duckdb.execute("set TimeZone='UTC'")
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._duckdb.close()
 
     def read(
         self,
@@ -172,10 +165,7 @@ class Rereader:
             table = sighting_table(block, self._matcher, self._index, base=0, input_id=setting.input_id, matched_at=now)
             done.sightings.append(_in_lake(part.placed_sightings(table), constants))
         if rows > finisher.refused:
-            columns = {**block.columns(rows), "error": pa.array(block.a.error[:rows])}
-            self._duckdb.register("rows", pa.table(columns))
-            good = self._duckdb.sql("select * exclude (error) from rows where error = 0").to_arrow_table()
-            self._duckdb.unregister("rows")
+            good = pa.table(block.columns(rows)).filter(pa.array(block.a.error[:rows] == 0))
             numbers, table = part.placed(good)
             done.read |= set(numbers.tolist())
             moment = pa.repeat(pa.scalar(now, pa.timestamp("us", tz="UTC")), table.num_rows)

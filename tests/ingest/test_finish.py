@@ -5,12 +5,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from haechi.ingest.engine import engine_for
-from haechi.ingest.finish import Finisher
+from haechi.ingest.finish import Finisher, _mailbox
 from haechi.ingest.readers import eve
 from haechi.ingest.rules import party_table, time_rule
 from haechi.model.block import ITEMS, ROWS, Block, L, T
+from haechi.model.errors import BadInput
 
 
 class Finished:
@@ -90,6 +93,23 @@ def test_mail_addresses(seen: str, normal: str) -> None:
     assert [item.lower() for item in found.items("mail_to")] == [normal.lower()] * 2
 
 
+_mail_like = st.text(st.sampled_from("abZ09.-_+@<>. ü'\"xn"), min_size=1, max_size=24) | st.from_regex(
+    r"\A<?[A-Za-z0-9.+_-]{1,12}@[A-Za-z0-9-]{1,9}(\.[A-Za-z0-9-]{0,5}){0,2}>?\Z"
+)
+
+
+@given(st.lists(_mail_like, min_size=1, max_size=30))
+def test_what_the_kernel_takes_for_plain_is_what_the_rules_give(seen: list[str]) -> None:
+    found = Finished(*({"smtp": {"mail_from": text, "rcpt_to": [text]}} for text in seen))
+    for row, text in enumerate(seen):
+        try:
+            expected = _mailbox(text)
+        except BadInput:
+            continue  # it can't match, whatever is kept of it
+        assert found.text("mail_from", row) == expected
+        assert found.items("mail_to")[row] == expected
+
+
 def test_list_elements_keep_their_order_and_rows() -> None:
     answers = ["B.example.", "192.0.2.1", "bücher.example", "::1", "c"]
     found = Finished(
@@ -102,7 +122,9 @@ def test_list_elements_keep_their_order_and_rows() -> None:
 
 def test_the_slow_share_is_counted() -> None:
     found = Finished(
-        {"dns": {"rrname": "a.example"}}, {"dns": {"rrname": "bücher.example"}}, {"smtp": {"rcpt_to": ["<a@b.c>"]}}
+        {"dns": {"rrname": "a.example"}},
+        {"dns": {"rrname": "bücher.example"}},
+        {"smtp": {"rcpt_to": ["Kim <a@b.c>", "<a@b.c>"]}},
     )
     assert found.finisher.slow == 2
     assert found.finisher.refused == 0

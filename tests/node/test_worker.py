@@ -48,7 +48,6 @@ def work(node: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., D
         )
 
     yield run
-    made.close()
 
 
 def line(node: Any, at: int, **more: Any) -> bytes:

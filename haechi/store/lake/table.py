@@ -8,7 +8,8 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import duckdb
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
@@ -23,6 +25,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from haechi.model.errors import Conflict, NodeCannot
 from haechi.model.event import EVENT, LAKE_SCHEMA, QUARANTINE, SCHEMA_VERSION, SIGHTING
 from haechi.store.files import fsync_path, locked
+from haechi.store.lake import parquet
 from haechi.store.lake.repair import FILES_KEY, TRANSACTIONS_KEY, move_aside, torn_checkpoint, torn_entry
 
 # All log entries stay: a checkpoint that a power cut tore can be done without.
@@ -112,6 +115,23 @@ class Lake:
         fsync_path(file)
         fsync_path(file.parent)
         return Staged(str(file.relative_to(self.path)), kind, day, rows, first, last)
+
+    def write(self, kind: str, day: int, table: pa.Table) -> Staged:
+        """Write rows of one kind and day to a file, flushed; on a failure (a full disk: OSError) no file is left."""
+        file = self.stage(kind, day)
+        try:
+            parquet.write(table, file)
+            bounds = pc.min_max(table["ts"].cast(pa.int64())).as_py() if "ts" in table.column_names else {}
+            return self.staged(file, kind, day, table.num_rows, bounds.get("min"), bounds.get("max"))
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
+
+    def discard(self, files: Iterable[Staged]) -> None:
+        """Remove files that will not be committed; what can't be removed is an orphan for vacuum."""
+        for file in files:
+            with suppress(OSError):
+                (self.path / file.path).unlink(missing_ok=True)
 
     def committed(self, application: str) -> int | None:
         """The version that was last committed for an application, None if none was."""
