@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from haechi.ingest.address_kernel import parse_ipv4, parse_ipv6, write_ipv4, write_ipv6
+from haechi.ingest.name_kernel import plain_mail, settle_mail, settle_name, settle_url
 from haechi.ingest.refusal import ARENA_FULL, BAD_ADDRESS, BAD_PORT, IMPOSSIBLE_DAY, NO_TIME, OK
+from haechi.ingest.rewrite_kernel import Cells, has_capital, lower, lower_short, put, without_colons
 from haechi.ingest.text_kernel import (
     ascii_only,
     clear_valid,
     has_room,
     is_valid,
-    set_text,
     set_valid,
     text_length,
     write_view,
@@ -43,15 +44,6 @@ _NTEXT, _ANSWERS, _MAIL_TO = np.int64(len(TEXT)), np.int64(L["answers"]), np.int
 _SOURCE, _DESTINATION = np.int64(0), np.int64(1)
 _LONGEST_ADDRESS = np.int64(48)
 _NO_FIELD = np.int64(-1)
-
-# Bytes that stand in a normal name; and those that a URL's path and query keep as they are (WHATWG URL, 1.3).
-_NAME_KIND = np.full(256, 2, np.uint8)  # 0: normal, 1: a capital letter, 2: neither
-_URL_BYTE = np.zeros(256, np.bool_)
-_MAIL_BYTE = np.zeros(256, np.bool_)  # of the name before @: RFC 5321's atoms and the dot
-for _c in range(0x21, 0x7F):
-    _NAME_KIND[_c] = 0 if chr(_c) in "abcdefghijklmnopqrstuvwxyz0123456789-_." else 1 if "A" <= chr(_c) <= "Z" else 2
-    _MAIL_BYTE[_c] = chr(_c).isalnum() or chr(_c) in ".!#$%&'*+/=?^_`{|}~-"
-    _URL_BYTE[_c] = chr(_c) not in "\"#'<>\\^`{|}"
 
 
 class PartyTable(NamedTuple):
@@ -98,21 +90,6 @@ def find6(p: PartyTable, x: Num, y: Num) -> Num:
     return p.party6[low - 1] if low > 0 else np.int32(0)
 
 
-class Cells(NamedTuple):
-    """The arrays that rewriting a text cell takes: few, for kernels pass arrays by value."""
-
-    text: npt.NDArray[np.uint64]
-    start: npt.NDArray[np.int32]
-    valid: npt.NDArray[np.uint8]
-    buf: npt.NDArray[np.uint8]
-    state: npt.NDArray[np.int64]
-
-
-@inlined
-def _put(c: Cells, slot: Num, row: Num, begin: Num, n: Num) -> None:
-    set_text(c.text, c.start, c.valid, c.buf, slot, row, begin, n)
-
-
 @part
 def _canonical_text(c: Cells, slot: Num, row: Num, begin: Num, n: Num, four: Num, high: Num, low: Num) -> Num:
     """Put the address's normal text in place of the log's, if they differ; False when the arena is full."""
@@ -127,7 +104,7 @@ def _canonical_text(c: Cells, slot: Num, row: Num, begin: Num, n: Num, four: Num
         k += 1
     if not same:
         c.state[ARENA] = end
-        _put(c, slot, row, o, end - o)
+        put(c, slot, row, o, end - o)
     return True
 
 
@@ -159,197 +136,6 @@ def _address(c: Cells, addr: Num, family: Num, side: Num, slot: Num, row: Num) -
         addr[side, row, 1] = value
         return OK
     return _address6(c, addr, family, side, slot, row, begin, n)
-
-
-@part
-def _later(c: Cells, slow_row: Num, slow_slot: Num, slot: Num, row: Num) -> None:
-    """Put a cell on the slow list; what doesn't fit there is dropped to null rather than stored un-normalised."""
-    k = c.state[SLOW]
-    if k < slow_row.shape[0]:
-        slow_row[k] = row
-        slow_slot[k] = slot
-        c.state[SLOW] = k + 1
-    else:
-        clear_valid(c.valid, slot, row)
-
-
-@part
-def _write_lower(c: Cells, slot: Num, row: Num, begin: Num, n: Num) -> None:
-    if has_room(c.buf, c.state, n):
-        o = c.state[ARENA]
-        for i in range(n):
-            byte = c.buf[begin + i]
-            c.buf[o + i] = byte + 32 if 65 <= byte <= 90 else byte
-        c.state[ARENA] = o + n
-        _put(c, slot, row, o, n)
-
-
-@inlined
-def _has_capital(buf: Num, begin: Num, n: Num) -> Num:
-    """True if one of n ASCII bytes is a capital letter: eight at a time (Hacker's Delight, 6-1)."""
-    found = U(0)
-    i = 0
-    while i < n:
-        word = load64(buf, begin + i) & U(0x7F7F7F7F7F7F7F7F)
-        # the high bit of a byte: set if it is above '@', and not set if it is above 'Z'
-        hit = (word + U(0x3F3F3F3F3F3F3F3F)) & ~(word + U(0x2525252525252525)) & _HIGH_BITS
-        if n - i < 8:
-            hit &= (U(1) << U(8 * (n - i))) - U(1)
-        found |= hit
-        i += 8
-    return found != U(0)
-
-
-@inlined
-def _lower(c: Cells, slot: Num, row: Num) -> None:
-    """ASCII capitals to small letters, through the arena."""
-    n = text_length(c.text, slot, row)
-    begin = np.int64(c.start[slot, row])
-    if _has_capital(c.buf, begin, n):
-        _write_lower(c, slot, row, begin, n)
-
-
-@inlined
-def _lower_short(c: Cells, slot: Num, row: Num) -> None:
-    """The same for a word: in the view itself if it is ASCII and of at most twelve bytes (`start` keeps the log's)."""
-    n = text_length(c.text, slot, row)
-    low, high = c.text[slot, row, 0], c.text[slot, row, 1]
-    if n <= 12 and (low | high) & U(0x8080808000000000) == U(0) and high & _HIGH_BITS == U(0):
-        word = low & U(0x7F7F7F7F00000000)
-        hit = (word + U(0x3F3F3F3F00000000)) & ~(word + U(0x2525252500000000)) & U(0x8080808000000000)
-        c.text[slot, row, 0] = low | (hit >> U(2))
-        hit = (high + U(0x3F3F3F3F3F3F3F3F)) & ~(high + U(0x2525252525252525)) & _HIGH_BITS
-        c.text[slot, row, 1] = high | (hit >> U(2))
-    else:
-        _lower(c, slot, row)
-
-
-@part
-def _without_colons(c: Cells, slot: Num, row: Num) -> None:
-    n = text_length(c.text, slot, row)
-    begin = np.int64(c.start[slot, row])
-    if n > 2 and c.buf[begin + 2] == 58 and has_room(c.buf, c.state, n):
-        o = c.state[ARENA]
-        end = o
-        for i in range(begin, begin + n):
-            if c.buf[i] != 58:
-                c.buf[end] = c.buf[i]
-                end += 1
-        c.state[ARENA] = end
-        _put(c, slot, row, o, end - o)
-
-
-@inlined
-def _name(c: Cells, slow_row: Num, slow_slot: Num, slot: Num, row: Num) -> None:
-    """A host name: lower case, no trailing dot; Unicode and A-labels that were not checked yet go the slow way."""
-    n = text_length(c.text, slot, row)
-    begin = np.int64(c.start[slot, row])
-    kinds, hyphens = 0, False
-    for i in range(begin, begin + n):
-        kinds |= _NAME_KIND[c.buf[i]]
-        hyphens |= c.buf[i] == 45 and c.buf[i + 1] == 45
-    if kinds & 2 or hyphens or n > 253:
-        _later(c, slow_row, slow_slot, slot, row)
-        return
-    if c.buf[begin + n - 1] == 46:
-        n -= 1
-        if n == 0:
-            clear_valid(c.valid, slot, row)
-            return
-        _put(c, slot, row, begin, n)
-    if kinds & 1:
-        _write_lower(c, slot, row, begin, n)
-
-
-@part
-def _plain_mail(buf: Num, begin: Num, n: Num) -> Num:
-    """(plain, begin, length) of a mail address, angle brackets taken off.
-
-    Plain is `name@domain` of letters, digits and RFC 5321's atoms: its normal form is the same in lower case.
-    """
-    if n > 2 and buf[begin] == 60 and buf[begin + n - 1] == 62:
-        begin += 1
-        n -= 2
-    at, plain = np.int64(-1), n < 254
-    for i in range(begin, begin + n):
-        byte = buf[i]
-        if byte == 64:
-            plain = plain and at < 0
-            at = np.int64(i)
-        elif at >= 0:
-            plain = plain and _NAME_KIND[byte] < 2 and not (byte == 45 and buf[i - 1] == 45)
-        else:
-            plain = plain and _MAIL_BYTE[byte]
-    last = buf[begin + n - 1]
-    # a name before @ of more than 64 bytes is none; a host that ends in a dot or a digit takes the domain's rules
-    plain = plain and begin < at <= begin + 64 and at + 1 < begin + n and last != 46 and not 48 <= last <= 57
-    return plain and buf[at + 1] != 46 and buf[at + 1] != 45, begin, n
-
-
-@inlined
-def _mail(c: Cells, slow_row: Num, slow_slot: Num, row: Num) -> None:
-    n = text_length(c.text, _MAIL, row)
-    plain, begin, bare = _plain_mail(c.buf, np.int64(c.start[_MAIL, row]), n)
-    if not plain:
-        _later(c, slow_row, slow_slot, _MAIL, row)
-        return
-    if bare != n:
-        _put(c, _MAIL, row, begin, bare)
-    _lower(c, _MAIL, row)
-
-
-@part
-def _plain_path(buf: Num, begin: Num, n: Num) -> Num:
-    """True if the URL parser would leave this path and query as they are."""
-    if n == 0 or buf[begin] != 47:
-        return False
-    before = np.uint8(0)
-    for i in range(begin, begin + n):
-        byte = buf[i]
-        if not _URL_BYTE[byte]:
-            return False
-        # `/.`, `/..` and `/%2e` would be resolved
-        if before == 47 and (byte == 46 or (byte == 37 and buf[i + 1] == 50 and (buf[i + 2] | 32) == 101)):
-            return False
-        before = byte
-    return True
-
-
-@part
-def _url(c: Cells, slow_row: Num, slow_slot: Num, row: Num) -> None:
-    """A path with a known host becomes a whole URL; what isn't provably in WHATWG form goes the slow way."""
-    n = text_length(c.text, _URL, row)
-    begin = np.int64(c.start[_URL, row])
-    buf = c.buf
-    if buf[begin] != 47:
-        _later(c, slow_row, slow_slot, _URL, row)
-        return
-    if not is_valid(c.valid, _DOMAIN, row):
-        return  # a path alone: kept, it can't match a URL
-    host_n = text_length(c.text, _DOMAIN, row)
-    host = np.int64(c.start[_DOMAIN, row])
-    total = 7 + host_n + n
-    if not has_room(buf, c.state, total):
-        clear_valid(c.valid, _URL, row)
-        return
-    plain = _plain_path(buf, begin, n)
-    if 48 <= buf[host + host_n - 1] <= 57:
-        # A host that ends in a number is an IPv4 address to the URL parser, in forms that only it knows.
-        four, _value = parse_ipv4(buf, host, host + host_n)
-        plain = plain and four
-    o = c.state[ARENA]
-    scheme = (104, 116, 116, 112, 58, 47, 47)  # http://
-    for i in range(7):
-        buf[o + i] = scheme[i]
-    for i in range(host_n):
-        plain = plain and _NAME_KIND[buf[host + i]] == 0
-        buf[o + 7 + i] = buf[host + i]
-    for i in range(n):
-        buf[o + 7 + host_n + i] = buf[begin + i]
-    c.state[ARENA] = o + total
-    _put(c, _URL, row, o, total)
-    if not plain:
-        _later(c, slow_row, slow_slot, _URL, row)
 
 
 @inlined
@@ -428,22 +214,22 @@ def finish_rows(a: Arrays, m: Meaning, rule: TimeRule, p: PartyTable, first_row:
                     party = find6(p, addr[side, row, 0], addr[side, row, 1])
         a.party[row] = party
         if is_valid(valid, _DOMAIN, row):
-            _name(c, slow_row, slow_slot, _DOMAIN, row)
+            settle_name(c, slow_row, slow_slot, _DOMAIN, row)
         if is_valid(valid, _SNI, row):
-            _name(c, slow_row, slow_slot, _SNI, row)
+            settle_name(c, slow_row, slow_slot, _SNI, row)
         if is_valid(valid, _URL, row):
-            _url(c, slow_row, slow_slot, row)
+            settle_url(c, slow_row, slow_slot, row)
         if is_valid(valid, _MAIL, row):
-            _mail(c, slow_row, slow_slot, row)
+            settle_mail(c, slow_row, slow_slot, row)
         if is_valid(valid, _CERT, row):
-            _without_colons(c, _CERT, row)
+            without_colons(c, _CERT, row)
         for slot in range(_FIRST_DIGEST, _LAST_DIGEST + 1):
             if is_valid(valid, slot, row):
-                _lower(c, slot, row)
+                lower(c, slot, row)
         if is_valid(valid, _PROTO, row):
-            _lower_short(c, _PROTO, row)
+            lower_short(c, _PROTO, row)
         if is_valid(valid, _ACTION, row):
-            _lower_short(c, _ACTION, row)
+            lower_short(c, _ACTION, row)
         # the reader's vocabulary
         activity = m.default
         if is_valid(valid, _TYPE, row):
@@ -474,7 +260,7 @@ def finish_items(a: Arrays, which: Num, first: Num) -> None:
         begin, n = np.int64(item_start[which, k]), np.int64(item[which, k, 0] & U(0xFFFFFFFF))
         plain = True
         if which == _MAIL_TO:
-            plain, left, bare = _plain_mail(buf, begin, n)
+            plain, left, bare = plain_mail(buf, begin, n)
             if plain and bare != n:
                 begin, n = left, bare
                 item_start[which, k] = begin
@@ -492,7 +278,7 @@ def finish_items(a: Arrays, which: Num, first: Num) -> None:
             if n > 1 and buf[begin + n - 1] == 46:
                 n -= 1
                 write_view(item, which, k, buf, begin, n)
-        if _has_capital(buf, begin, n) and has_room(buf, state, n):
+        if has_capital(buf, begin, n) and has_room(buf, state, n):
             o = state[ARENA]
             for i in range(n):
                 byte = buf[begin + i]

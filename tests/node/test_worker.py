@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def node(node_of: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture
-def work(node: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Done]]:
+def work(node: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
     monkeypatch.setattr(worker_module, "CHUNK", 1 << 20)
     monkeypatch.setattr(worker_module, "ROWS_HELD", 256)
     made, found = Worker(Lake(node.home.lake_path)), current_index(node.home)
@@ -47,7 +47,7 @@ def work(node: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., D
             Piece(base, len(data), base + len(data), True, b""), engine_for(eve.READER), SETTING, index, NOW
         )
 
-    yield run
+    return run
 
 
 def line(node: Any, at: int, **more: Any) -> bytes:
