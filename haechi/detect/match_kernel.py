@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from haechi.model.block import ITEMS, TEXT, Arrays, L, N, T
-from haechi.model.jit import Num, inlined, kernel
+from haechi.model.jit import Num, byte_at, inlined, kernel
 
 U = np.uint64
 FNV = np.uint64(0x100000001B3)
@@ -171,7 +171,7 @@ def _exact(
 ) -> None:
     h = seeds[wanted]
     for j in range(begin + n - 1, begin - 1, -1):
-        h = (h ^ U(buf[j])) * FNV
+        h = (h ^ U(byte_at(buf, j))) * FNV
     h = mix(h)
     if maybe(h, bloom):
         _note(c, row, field, wanted, item, h, U(0), begin, n, True)
@@ -183,7 +183,7 @@ def _name(c: Candidates, seed: Num, bloom: Num, buf: Num, begin: Num, n: Num, ro
     h = seed
     end = begin + n
     for j in range(end - 1, begin - 1, -1):
-        byte = buf[j]
+        byte = byte_at(buf, j)
         if byte == 46 or byte == 64:
             m = mix(h)
             if maybe(m, bloom):
@@ -355,7 +355,7 @@ def confirm(a: Arrays, x: IndexArrays, c: Candidates, hits: Hits, first: Num) ->
                 same = np.int64(kinds[entry]) == kind and at[entry + 1] - origin == n
                 j = 0
                 while same and j < n:
-                    same = data[origin + j] == buf[begin + j]
+                    same = data[origin + j] == byte_at(buf, begin + j)
                     j += 1
                 if same:
                     if valid_from[entry] <= now <= valid_until[entry] and (c.whole[k] or not exact_only[entry]):

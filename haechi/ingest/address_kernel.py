@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from haechi.model.jit import Num, inlined, part
+from haechi.model.jit import Num, byte_at, inlined, part
 
 U = np.uint64
 
@@ -14,7 +14,7 @@ def parse_ipv4(buf: Num, a: Num, b: Num) -> Num:
     ok = 7 <= b - a <= 15
     if ok:
         for i in range(a, b):
-            c = buf[i]
+            c = byte_at(buf, i)
             if 48 <= c <= 57:
                 if digits > 0 and octet == 0:
                     ok = False
@@ -39,11 +39,11 @@ def parse_ipv6(buf: Num, a: Num, b: Num) -> Num:
     high, low, left_high, left_low = U(0), U(0), U(0), U(0)  # high, low: the groups since the gap, or since the start
     groups, left, gap = 0, 0, False
     for i in range(a, b):
-        if buf[i] == 37:
+        if byte_at(buf, i) == 37:
             b = i
             break
     i = a
-    if b - a >= 2 and buf[a] == 58 and buf[a + 1] == 58:
+    if b - a >= 2 and byte_at(buf, a) == 58 and byte_at(buf, a + 1) == 58:
         gap = True
         i = a + 2
     elif b - a < 2:
@@ -51,7 +51,7 @@ def parse_ipv6(buf: Num, a: Num, b: Num) -> Num:
     while i < b:
         start, group = i, np.int64(0)
         while i < b and i - start < 5:
-            c = np.int64(buf[i])
+            c = np.int64(byte_at(buf, i))
             if 48 <= c <= 57:
                 group = group * 16 + (c - 48)
             elif 97 <= c <= 102:
@@ -61,7 +61,7 @@ def parse_ipv6(buf: Num, a: Num, b: Num) -> Num:
             else:
                 break
             i += 1
-        if i < b and buf[i] == 46:
+        if i < b and byte_at(buf, i) == 46:
             ok, quad = parse_ipv4(buf, start, b)
             if not ok:
                 return False, U(0), U(0)
@@ -76,10 +76,10 @@ def parse_ipv6(buf: Num, a: Num, b: Num) -> Num:
         groups += 1
         if i == b:
             break
-        if buf[i] != 58 or i + 1 == b:
+        if byte_at(buf, i) != 58 or i + 1 == b:
             return False, U(0), U(0)
         i += 1
-        if buf[i] == 58:
+        if byte_at(buf, i) == 58:
             if gap:
                 return False, U(0), U(0)
             gap = True

@@ -39,7 +39,7 @@ from haechi.ingest.text_kernel import (
     utf8_valid,
 )
 from haechi.model.block import BAD, BLANK, ITEMS, LINES, LIST, POSITION, ROWS, TEXT, Arrays
-from haechi.model.jit import Num, find_newline, find_string_end, inlined, kernel, load64, trailing_zeros
+from haechi.model.jit import Num, byte_at, find_newline, find_string_end, inlined, kernel, load64, trailing_zeros
 
 U = np.uint64
 SLOTS = 4096  # of the key table; a power of two
@@ -90,8 +90,8 @@ def line_end(buf: Num, i: Num) -> Num:
 
 @inlined
 def skip_space(buf: Num, i: Num) -> Num:
-    while buf[i] <= 32:
-        if buf[i] != 32 and buf[i] != 9 and buf[i] != 13:
+    while byte_at(buf, i) <= 32:
+        if byte_at(buf, i) != 32 and byte_at(buf, i) != 9 and byte_at(buf, i) != 13:
             break
         i += 1
     return i
@@ -111,10 +111,10 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
     objects = a.work[0]  # context of the open container, -1 for one that holds nothing wanted
     arrays = a.work[1]  # -1: an object; else the entry that the array's elements go to, or -2
     items = a.work[2]
-    at_line_start = i == 0 or buf[i - 1] == 10
+    at_line_start = i == 0 or byte_at(buf, i - 1) == 10
     while i < end and row < max_rows and bad < bad_capacity:
         i = skip_space(buf, i)
-        if buf[i] == 10:
+        if byte_at(buf, i) == 10:
             blank += at_line_start
             lines += 1
             i += 1
@@ -127,7 +127,7 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
         code, field = OK, -1
         seen_low, seen_high = U(0), U(0)
         depth, inside_array = 0, 0
-        if buf[i] != 123:
+        if byte_at(buf, i) != 123:
             code = NOT_OBJECT
         else:
             objects[0] = 0
@@ -137,7 +137,7 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
         fresh = True  # directly behind an opening bracket
         while code == OK:
             i = skip_space(buf, i)
-            c = buf[i]
+            c = byte_at(buf, i)
             # behind a value or an opening bracket: close, or go on
             if c == 125 or c == 93:
                 is_object = arrays[depth - 1] == -1
@@ -156,7 +156,7 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                     code = UNTERMINATED if c == 10 else AFTER_VALUE
                     break
                 i = skip_space(buf, i + 1)
-                c = buf[i]
+                c = byte_at(buf, i)
             fresh = False
             entry = -1
             context = objects[depth - 1]
@@ -166,10 +166,12 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                     break
                 key = i + 1
                 i = string_end(buf, key)
-                while buf[i] == 92 and buf[i + 1] != 10:  # a line that is cut off in an escape ends here
+                while (
+                    byte_at(buf, i) == 92 and byte_at(buf, i + 1) != 10
+                ):  # a line that is cut off in an escape ends here
                     i = string_end(buf, i + 2)
-                if buf[i] != 34:
-                    code = UNTERMINATED if buf[i] == 10 or buf[i] == 92 else CONTROL_CHARACTER
+                if byte_at(buf, i) != 34:
+                    code = UNTERMINATED if byte_at(buf, i) == 10 or byte_at(buf, i) == 92 else CONTROL_CHARACTER
                     break
                 if context >= 0:
                     n = i - key
@@ -204,11 +206,11 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                         if code != OK:
                             break
                 i = skip_space(buf, i + 1)
-                if buf[i] != 58:
-                    code = UNTERMINATED if buf[i] == 10 else COLON_EXPECTED
+                if byte_at(buf, i) != 58:
+                    code = UNTERMINATED if byte_at(buf, i) == 10 else COLON_EXPECTED
                     break
                 i = skip_space(buf, i + 1)
-                c = buf[i]
+                c = byte_at(buf, i)
             elif arrays[depth - 1] >= 0:
                 entry = arrays[depth - 1]
             kind = np.int64(t.kind[entry]) if entry >= 0 else UNWANTED
@@ -217,18 +219,18 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                 begin_text = i + 1
                 i = string_end(buf, begin_text)
                 if kind == UNWANTED or kind == AS_OBJECT:
-                    while buf[i] == 92 and buf[i + 1] != 10:
+                    while byte_at(buf, i) == 92 and byte_at(buf, i + 1) != 10:
                         i = string_end(buf, i + 2)
-                    if buf[i] != 34:
-                        code = UNTERMINATED if buf[i] == 10 or buf[i] == 92 else CONTROL_CHARACTER
+                    if byte_at(buf, i) != 34:
+                        code = UNTERMINATED if byte_at(buf, i) == 10 or byte_at(buf, i) == 92 else CONTROL_CHARACTER
                         break
                     i += 1
                     continue
-                escaped = buf[i] == 92
-                while buf[i] == 92 and buf[i + 1] != 10:
+                escaped = byte_at(buf, i) == 92
+                while byte_at(buf, i) == 92 and byte_at(buf, i + 1) != 10:
                     i = string_end(buf, i + 2)
-                if buf[i] != 34:
-                    code = UNTERMINATED if buf[i] == 10 or buf[i] == 92 else CONTROL_CHARACTER
+                if byte_at(buf, i) != 34:
+                    code = UNTERMINATED if byte_at(buf, i) == 10 or byte_at(buf, i) == 92 else CONTROL_CHARACTER
                     break
                 n = i - begin_text
                 if escaped:
@@ -278,7 +280,9 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                 i += 1
             else:
                 begin_text = i
-                while (buf[i] > 44 or buf[i] == 43) and buf[i] != 93 and buf[i] != 125:
+                while (
+                    (byte_at(buf, i) > 44 or byte_at(buf, i) == 43) and byte_at(buf, i) != 93 and byte_at(buf, i) != 125
+                ):
                     i += 1
                 n = i - begin_text
                 digit_first = 48 <= c <= 57 or c == 45
@@ -288,7 +292,7 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                     is_true = n == 4 and load64(buf, begin_text) & U(0xFFFFFFFF) == U(0x65757274)
                     is_false = n == 5 and load64(buf, begin_text) & U(0xFFFFFFFFFF) == U(0x65736C6166)
                     if not is_true and not is_false:
-                        code = UNTERMINATED if buf[i] == 10 else BAD_LITERAL
+                        code = UNTERMINATED if byte_at(buf, i) == 10 else BAD_LITERAL
                         field = target if kind == AS_TEXT else (_NTEXT + target if kind == AS_NUMBER else -1)
                         break
                     if kind == AS_NUMBER:
@@ -298,12 +302,12 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                 if kind == AS_NUMBER and n <= 18 and t.scale[entry] == 1:
                     value = np.int64(0)
                     k = begin_text
-                    while 48 <= buf[k] <= 57:
-                        value = value * 10 + (np.int64(buf[k]) - 48)
+                    while 48 <= byte_at(buf, k) <= 57:
+                        value = value * 10 + (np.int64(byte_at(buf, k)) - 48)
                         k += 1
                     if k != i or (n > 1 and c == 48):
                         code, value = parse_number(buf, begin_text, i, _WHOLE)
-                        if code != OK or (n > 1 and c == 48 and 48 <= buf[begin_text + 1] <= 57):
+                        if code != OK or (n > 1 and c == 48 and 48 <= byte_at(buf, begin_text + 1) <= 57):
                             code = NUMBER_EXPECTED if code == OK else code
                             field = _NTEXT + target
                             break
@@ -313,7 +317,9 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                     continue
                 if digit_first:
                     k = begin_text + (c == 45)
-                    if (buf[k] == 48 and 48 <= buf[k + 1] <= 57) or buf[i - 1] == 46:  # 01 and 1. are no JSON
+                    if (byte_at(buf, k) == 48 and 48 <= byte_at(buf, k + 1) <= 57) or byte_at(
+                        buf, i - 1
+                    ) == 46:  # 01 and 1. are no JSON
                         code = NUMBER_EXPECTED
                         field = _NTEXT + target if kind == AS_NUMBER else -1
                         break
@@ -340,7 +346,7 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
             a.length[row] = i - begin
             row += 1
             i = skip_space(buf, i)
-            if buf[i] == 123 or buf[i] == 10:
+            if byte_at(buf, i) == 123 or byte_at(buf, i) == 10:
                 continue
             # Something else stands behind the object: the object counts, the rest of the line is refused.
             begin = i

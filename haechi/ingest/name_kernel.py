@@ -6,7 +6,7 @@ from haechi.ingest.address_kernel import parse_ipv4
 from haechi.ingest.rewrite_kernel import Cells, later, lower, put, write_lower
 from haechi.ingest.text_kernel import clear_valid, has_room, is_valid, text_length
 from haechi.model.block import ARENA, T
-from haechi.model.jit import Num, inlined, part
+from haechi.model.jit import Num, byte_at, inlined, part
 
 # As np.int64 and not as Python's int: Numba compiles a kernel's parts anew for each literal.
 _DOMAIN, _URL, _MAIL = np.int64(T["domain"]), np.int64(T["url"]), np.int64(T["mail_from"])
@@ -28,12 +28,12 @@ def settle_name(c: Cells, slow_row: Num, slow_slot: Num, slot: Num, row: Num) ->
     begin = np.int64(c.start[slot, row])
     kinds, hyphens = 0, False
     for i in range(begin, begin + n):
-        kinds |= _NAME_KIND[c.buf[i]]
-        hyphens |= c.buf[i] == 45 and c.buf[i + 1] == 45
+        kinds |= _NAME_KIND[byte_at(c.buf, i)]
+        hyphens |= byte_at(c.buf, i) == 45 and byte_at(c.buf, i + 1) == 45
     if kinds & 2 or hyphens or n > 253:
         later(c, slow_row, slow_slot, slot, row)
         return
-    if c.buf[begin + n - 1] == 46:
+    if byte_at(c.buf, begin + n - 1) == 46:
         n -= 1
         if n == 0:
             clear_valid(c.valid, slot, row)
@@ -49,23 +49,23 @@ def plain_mail(buf: Num, begin: Num, n: Num) -> Num:
 
     Plain is `name@domain` of letters, digits and RFC 5321's atoms: its normal form is the same in lower case.
     """
-    if n > 2 and buf[begin] == 60 and buf[begin + n - 1] == 62:
+    if n > 2 and byte_at(buf, begin) == 60 and byte_at(buf, begin + n - 1) == 62:
         begin += 1
         n -= 2
     at, plain = np.int64(-1), n < 254
     for i in range(begin, begin + n):
-        byte = buf[i]
+        byte = byte_at(buf, i)
         if byte == 64:
             plain = plain and at < 0
             at = np.int64(i)
         elif at >= 0:
-            plain = plain and _NAME_KIND[byte] < 2 and not (byte == 45 and buf[i - 1] == 45)
+            plain = plain and _NAME_KIND[byte] < 2 and not (byte == 45 and byte_at(buf, i - 1) == 45)
         else:
             plain = plain and _MAIL_BYTE[byte]
-    last = buf[begin + n - 1]
+    last = byte_at(buf, begin + n - 1)
     # a name before @ of more than 64 bytes is none; a host that ends in a dot or a digit takes the domain's rules
     plain = plain and begin < at <= begin + 64 and at + 1 < begin + n and last != 46 and not 48 <= last <= 57
-    return plain and buf[at + 1] != 46 and buf[at + 1] != 45, begin, n
+    return plain and byte_at(buf, at + 1) != 46 and byte_at(buf, at + 1) != 45, begin, n
 
 
 @inlined
@@ -83,15 +83,17 @@ def settle_mail(c: Cells, slow_row: Num, slow_slot: Num, row: Num) -> None:
 @part
 def plain_path(buf: Num, begin: Num, n: Num) -> Num:
     """True if the URL parser would leave this path and query as they are."""
-    if n == 0 or buf[begin] != 47:
+    if n == 0 or byte_at(buf, begin) != 47:
         return False
     before = np.uint8(0)
     for i in range(begin, begin + n):
-        byte = buf[i]
+        byte = byte_at(buf, i)
         if not _URL_BYTE[byte]:
             return False
         # `/.`, `/..` and `/%2e` would be resolved
-        if before == 47 and (byte == 46 or (byte == 37 and buf[i + 1] == 50 and (buf[i + 2] | 32) == 101)):
+        if before == 47 and (
+            byte == 46 or (byte == 37 and byte_at(buf, i + 1) == 50 and (byte_at(buf, i + 2) | 32) == 101)
+        ):
             return False
         before = byte
     return True
@@ -103,7 +105,7 @@ def settle_url(c: Cells, slow_row: Num, slow_slot: Num, row: Num) -> None:
     n = text_length(c.text, _URL, row)
     begin = np.int64(c.start[_URL, row])
     buf = c.buf
-    if buf[begin] != 47:
+    if byte_at(buf, begin) != 47:
         later(c, slow_row, slow_slot, _URL, row)
         return
     if not is_valid(c.valid, _DOMAIN, row):
@@ -115,7 +117,7 @@ def settle_url(c: Cells, slow_row: Num, slow_slot: Num, row: Num) -> None:
         clear_valid(c.valid, _URL, row)
         return
     plain = plain_path(buf, begin, n)
-    if 48 <= buf[host + host_n - 1] <= 57:
+    if 48 <= byte_at(buf, host + host_n - 1) <= 57:
         # A host that ends in a number is an IPv4 address to the URL parser, in forms that only it knows.
         four, _value = parse_ipv4(buf, host, host + host_n)
         plain = plain and four
@@ -124,10 +126,10 @@ def settle_url(c: Cells, slow_row: Num, slow_slot: Num, row: Num) -> None:
     for i in range(7):
         buf[o + i] = scheme[i]
     for i in range(host_n):
-        plain = plain and _NAME_KIND[buf[host + i]] == 0
-        buf[o + 7 + i] = buf[host + i]
+        plain = plain and _NAME_KIND[byte_at(buf, host + i)] == 0
+        buf[o + 7 + i] = byte_at(buf, host + i)
     for i in range(n):
-        buf[o + 7 + host_n + i] = buf[begin + i]
+        buf[o + 7 + host_n + i] = byte_at(buf, begin + i)
     c.state[ARENA] = o + total
     put(c, _URL, row, o, total)
     if not plain:

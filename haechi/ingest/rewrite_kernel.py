@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from haechi.ingest.text_kernel import clear_valid, has_room, set_text, text_length
 from haechi.model.block import ARENA, SLOW
-from haechi.model.jit import Num, inlined, load64, part
+from haechi.model.jit import Num, byte_at, inlined, load64, part
 
 U = np.uint64
 _HIGH_BITS = np.uint64(0x8080808080808080)
@@ -45,7 +45,7 @@ def write_lower(c: Cells, slot: Num, row: Num, begin: Num, n: Num) -> None:
     if has_room(c.buf, c.state, n):
         o = c.state[ARENA]
         for i in range(n):
-            byte = c.buf[begin + i]
+            byte = byte_at(c.buf, begin + i)
             c.buf[o + i] = byte + 32 if 65 <= byte <= 90 else byte
         c.state[ARENA] = o + n
         put(c, slot, row, o, n)
@@ -95,12 +95,12 @@ def lower_short(c: Cells, slot: Num, row: Num) -> None:
 def without_colons(c: Cells, slot: Num, row: Num) -> None:
     n = text_length(c.text, slot, row)
     begin = np.int64(c.start[slot, row])
-    if n > 2 and c.buf[begin + 2] == 58 and has_room(c.buf, c.state, n):
+    if n > 2 and byte_at(c.buf, begin + 2) == 58 and has_room(c.buf, c.state, n):
         o = c.state[ARENA]
         end = o
         for i in range(begin, begin + n):
-            if c.buf[i] != 58:
-                c.buf[end] = c.buf[i]
+            if byte_at(c.buf, i) != 58:
+                c.buf[end] = byte_at(c.buf, i)
                 end += 1
         c.state[ARENA] = end
         put(c, slot, row, o, end - o)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from haechi.ingest.refusal import BAD_TIME, NO_ZONE, OK
-from haechi.model.jit import Num, inlined, load64, part
+from haechi.model.jit import Num, byte_at, inlined, load64, part
 
 U = np.uint64
 MICRO = 1_000_000
@@ -47,7 +47,7 @@ def month_length(year: Num, month: Num) -> Num:
 @inlined
 def two(buf: Num, i: Num) -> Num:
     """The two digits at i, or a number below zero."""
-    high, low = np.int64(buf[i]) - 48, np.int64(buf[i + 1]) - 48
+    high, low = np.int64(byte_at(buf, i)) - 48, np.int64(byte_at(buf, i + 1)) - 48
     return high * 10 + low if 0 <= high <= 9 and 0 <= low <= 9 else -1000
 
 
@@ -88,15 +88,15 @@ def zone_minutes(rule: TimeRule, local: Num) -> Num:
 def clock_time(buf: Num, i: Num, end: Num) -> Num:
     """(ok, microseconds of the day, next) of `hh:mm:ss` with a fraction of any length at i."""
     hour, minute, second = two(buf, i), two(buf, i + 3), two(buf, i + 6)
-    ok = i + 8 <= end and buf[i + 2] == 58 and buf[i + 5] == 58
+    ok = i + 8 <= end and byte_at(buf, i + 2) == 58 and byte_at(buf, i + 5) == 58
     ok = ok and 0 <= hour <= 23 and 0 <= minute <= 59 and 0 <= second <= 60
     value = ((hour * 60 + minute) * 60 + second) * MICRO
     i += 8
-    if i < end and (buf[i] == 46 or buf[i] == 44):
+    if i < end and (byte_at(buf, i) == 46 or byte_at(buf, i) == 44):
         i += 1
         unit = np.int64(100_000)
-        while i < end and 48 <= buf[i] <= 57:
-            value += (np.int64(buf[i]) - 48) * unit
+        while i < end and 48 <= byte_at(buf, i) <= 57:
+            value += (np.int64(byte_at(buf, i)) - 48) * unit
             unit //= 10
             i += 1
     return ok, value, i
@@ -105,13 +105,13 @@ def clock_time(buf: Num, i: Num, end: Num) -> Num:
 @inlined
 def zone_at(buf: Num, i: Num, end: Num) -> Num:
     """(1 found, 0 none, -1 bad; minutes east) of `Z`, `+hh`, `+hhmm`, `+hh:mm`, `UTC`, `GMT+hh:mm`, `KST` at i."""
-    if i < end and buf[i] == 32:
+    if i < end and byte_at(buf, i) == 32:
         i += 1
     if i >= end:
         return 0, np.int64(0)
-    if (buf[i] == 90 or buf[i] == 122) and i + 1 == end:
+    if (byte_at(buf, i) == 90 or byte_at(buf, i) == 122) and i + 1 == end:
         return 1, np.int64(0)
-    if i + 3 <= end and buf[i] >= 65:
+    if i + 3 <= end and byte_at(buf, i) >= 65:
         # CEF writes a zone's name: only those that mean one zone (CST is Taipei's and Chicago's)
         name = load64(buf, i) & U(0xFFFFFF)
         if name == U(0x54534B) and i + 3 == end:  # KST
@@ -121,18 +121,18 @@ def zone_at(buf: Num, i: Num, end: Num) -> Num:
         i += 3
         if i == end:
             return 1, np.int64(0)
-    if (buf[i] == 43 or buf[i] == 45) and i + 3 <= end:
+    if (byte_at(buf, i) == 43 or byte_at(buf, i) == 45) and i + 3 <= end:
         hours, minutes, k = two(buf, i + 1), np.int64(0), i + 3
-        if k < end and buf[k] == 58:
+        if k < end and byte_at(buf, k) == 58:
             k += 1
         if k + 2 <= end:
             minutes = two(buf, k)
             k += 2
-        if k == end - 1 and buf[k] == 90:  # `+00:00Z`, as some relays write
+        if k == end - 1 and byte_at(buf, k) == 90:  # `+00:00Z`, as some relays write
             k += 1
         if k == end and 0 <= hours <= 18 and 0 <= minutes <= 59:
             total = hours * 60 + minutes
-            return 1, -total if buf[i] == 45 else total
+            return 1, -total if byte_at(buf, i) == 45 else total
     return -1, np.int64(0)
 
 
@@ -144,13 +144,13 @@ def usual_time(buf: Num, i: Num, end: Num) -> Num:
     only that it is another form.
     """
     word, fraction, zone = load64(buf, i), load64(buf, i + 9) & U(0xFFFFFFFFFFFF), load64(buf, i + 16) & U(0xFFFFFFFF)
-    utc = i + 16 == end and (buf[i + 15] | 32) == 122
-    ok = word & U(0xF0F0FFF0F0FFF0F0) == U(0x30303A30303A3030) and buf[i + 8] == 46
+    utc = i + 16 == end and (byte_at(buf, i + 15) | 32) == 122
+    ok = word & U(0xF0F0FFF0F0FFF0F0) == U(0x30303A30303A3030) and byte_at(buf, i + 8) == 46
     ok = ok and (word + U(0x0606000606000606)) & U(0xF0F000F0F000F0F0) == U(0x3030003030003030)
     ok = ok and fraction & U(0xF0F0F0F0F0F0) == U(0x303030303030)
     ok = ok and (fraction + U(0x060606060606)) & U(0xF0F0F0F0F0F0) == U(0x303030303030)
     if not utc:
-        ok = ok and i + 20 == end and (buf[i + 15] == 43 or buf[i + 15] == 45)
+        ok = ok and i + 20 == end and (byte_at(buf, i + 15) == 43 or byte_at(buf, i + 15) == 45)
         ok = ok and zone & U(0xF0F0F0F0) == U(0x30303030) and (zone + U(0x06060606)) & U(0xF0F0F0F0) == U(0x30303030)
     hour = np.int64((word & U(15)) * U(10) + ((word >> U(8)) & U(15)))
     minute = np.int64(((word >> U(24)) & U(15)) * U(10) + ((word >> U(32)) & U(15)))
@@ -163,7 +163,7 @@ def usual_time(buf: Num, i: Num, end: Num) -> Num:
         minutes = np.int64(((zone >> U(16)) & U(15)) * U(10) + ((zone >> U(24)) & U(15)))
         ok = ok and hours <= 18 and minutes <= 59
         east = hours * 60 + minutes
-        if buf[i + 15] == 45:
+        if byte_at(buf, i + 15) == 45:
             east = -east
     ok = ok and hour <= 23 and minute <= 59 and second <= 60
     return ok, ((hour * 60 + minute) * 60 + second) * MICRO + micro, east
@@ -172,17 +172,17 @@ def usual_time(buf: Num, i: Num, end: Num) -> Num:
 @part
 def _epoch(buf: Num, a: Num, b: Num) -> Num:
     whole, digits, i = np.int64(0), 0, a
-    while i < b and 48 <= buf[i] <= 57 and digits < 18:
-        whole = whole * 10 + (np.int64(buf[i]) - 48)
+    while i < b and 48 <= byte_at(buf, i) <= 57 and digits < 18:
+        whole = whole * 10 + (np.int64(byte_at(buf, i)) - 48)
         digits += 1
         i += 1
     if digits >= 12 and i == b:
         return (OK if digits <= 14 else BAD_TIME), whole * 1000
     fraction, unit = np.int64(0), np.int64(100_000)
-    if i < b and buf[i] == 46 and digits > 0:
+    if i < b and byte_at(buf, i) == 46 and digits > 0:
         i += 1
-        while i < b and 48 <= buf[i] <= 57:
-            fraction += (np.int64(buf[i]) - 48) * unit
+        while i < b and 48 <= byte_at(buf, i) <= 57:
+            fraction += (np.int64(byte_at(buf, i)) - 48) * unit
             unit //= 10
             i += 1
     return (OK if i == b and 0 < digits <= 11 else BAD_TIME), whole * MICRO + fraction
@@ -191,43 +191,45 @@ def _epoch(buf: Num, a: Num, b: Num) -> Num:
 @part
 def parse_time(buf: Num, a: Num, b: Num, rule: TimeRule) -> Num:
     """(code, microseconds UTC, offset minutes, inferred) of the text buf[a:b]; inferred: 1 the year, 2 the zone, 3 both."""
-    if a < b and buf[a] == 91:  # [10/Oct/2000:13:55:36 -0700]
+    if a < b and byte_at(buf, a) == 91:  # [10/Oct/2000:13:55:36 -0700]
         a += 1
-        if buf[b - 1] == 93:
+        if byte_at(buf, b - 1) == 93:
             b -= 1
     n = b - a
     failed = (BAD_TIME, np.int64(0), np.int64(0), 0)
     if n < 8:
-        if n > 0 and 48 <= buf[a] <= 57:
+        if n > 0 and 48 <= byte_at(buf, a) <= 57:
             code, value = _epoch(buf, a, b)
             return code, value, np.int64(0), 0
         return failed
     inferred = 0
-    if buf[a + 4] == 45 and n >= 19:  # 2026-11-01T00:00:00
+    if byte_at(buf, a + 4) == 45 and n >= 19:  # 2026-11-01T00:00:00
         century, rest, month, day = two(buf, a), two(buf, a + 2), two(buf, a + 5), two(buf, a + 8)
         year = century * 100 + rest
         if (
             century < 0
             or rest < 0
-            or buf[a + 7] != 45
-            or (buf[a + 10] != 84 and buf[a + 10] != 32 and buf[a + 10] != 116)
+            or byte_at(buf, a + 7) != 45
+            or (byte_at(buf, a + 10) != 84 and byte_at(buf, a + 10) != 32 and byte_at(buf, a + 10) != 116)
         ):
             return failed
         at = a + 11
-    elif buf[a + 2] == 47 and n >= 20:  # 10/Oct/2000:13:55:36
+    elif byte_at(buf, a + 2) == 47 and n >= 20:  # 10/Oct/2000:13:55:36
         day, month = two(buf, a), np.int64(month_number(buf, a + 3))
         century, rest = two(buf, a + 7), two(buf, a + 9)
         year = century * 100 + rest
-        if century < 0 or rest < 0 or buf[a + 6] != 47 or buf[a + 11] != 58:
+        if century < 0 or rest < 0 or byte_at(buf, a + 6) != 47 or byte_at(buf, a + 11) != 58:
             return failed
         at = a + 12
-    elif (65 <= buf[a] <= 90) and n >= 15 and buf[a + 3] == 32:  # Dec 10 06:55:46, Dec 10 2026 06:55:46
+    elif (
+        (65 <= byte_at(buf, a) <= 90) and n >= 15 and byte_at(buf, a + 3) == 32
+    ):  # Dec 10 06:55:46, Dec 10 2026 06:55:46
         month = np.int64(month_number(buf, a))
-        day = np.int64(buf[a + 5]) - 48 if buf[a + 4] == 32 else two(buf, a + 4)
+        day = np.int64(byte_at(buf, a + 5)) - 48 if byte_at(buf, a + 4) == 32 else two(buf, a + 4)
         at = a + 7
-        if buf[a + 6] != 32:
+        if byte_at(buf, a + 6) != 32:
             return failed
-        if n >= 20 and buf[a + 11] == 32:
+        if n >= 20 and byte_at(buf, a + 11) == 32:
             century, rest = two(buf, a + 7), two(buf, a + 9)
             year = century * 100 + rest
             if century < 0 or rest < 0:

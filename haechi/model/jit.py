@@ -82,6 +82,16 @@ def _pointer(context: Any, builder: Any, signature: Any, arguments: Any, target:
 
 
 @intrinsic
+def byte_at(typing_context: Any, array: Any, index: Any) -> Any:
+    """byte_at(bytes, i): bytes[i] for an i that is not negative, without Numba's look at its sign."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(_pointer(context, builder, signature, arguments, ir.IntType(8)))
+
+    return types.uint8(array, types.int64), generate
+
+
+@intrinsic
 def load64(typing_context: Any, array: Any, index: Any) -> Any:
     """load64(bytes, i): the eight bytes from i as a little-endian uint64, at any alignment."""
 

@@ -22,9 +22,9 @@ from haechi.model.block import BAD, BLANK, LINES, POSITION, ROWS, Block, N
 from haechi.model.event import EVENT
 from haechi.store.lake import Lake, Staged
 
-CHUNK = 24 << 20  # bytes of a piece
+CHUNK = 16 << 20  # bytes of a piece
 ROWS_HELD = 98_304  # rows of a block: about one Parquet row group
-STEP = 1024  # rows that are scanned, finished and matched while they are in cache
+STEP = 4096  # rows that are scanned, finished and matched while they are in cache
 DAY = 86_400_000_000
 
 
