@@ -1,6 +1,7 @@
 """`haechi lookup`: everything known about a value or an id."""
 
 import sys
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from haechi.model.indicator import Assertion, Verdict
 from haechi.node.home import Home, find_home
 from haechi.node.lookup import Known, Thing, lookup_all
 from haechi.report import format as formats
+from haechi.report import record
 from haechi.report import table as tables
 from haechi.report.messages import text
 
@@ -42,6 +44,10 @@ def command(
 
 def _document(thing: Thing) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.to_builtins(thing, builtin_types=(datetime, date, bytes))
+    if thing.record is not None:
+        from haechi.cli.sightings import opened_document
+
+        document["record"] = opened_document(thing.record)
     for known, shown in zip(thing.values, document["values"], strict=True):
         for assertion, said in zip(known.assertions, shown["assertions"], strict=True):
             said["marking"] = assertion.marking.label
@@ -56,11 +62,21 @@ def _shown(found: list[Thing | BadInput | NotFound]) -> str:
             note(text("error.line", reason=tables.printable(str(one))))
         elif one.party is not None:
             parts.append(_pairs(msgspec.to_builtins(one.party)))
-        elif one.event is not None:
-            parts.append(_pairs(one.event))
+        elif one.record is not None:
+            parts.append("\n".join(_record(one.record)))
         else:
             parts += [_value(known) for known in one.values]
     return "\n\n".join(parts)
+
+
+def _record(document: dict[str, Any]) -> Iterator[str]:
+    if "event" in document or "raw_from" in document:
+        from haechi.cli.sightings import record_lines
+
+        yield from record_lines(document)
+        return
+    yield from record.fields({name: value for name, value in document.items() if name != "raw"}, times=("read_at",))
+    yield "  " + record.raw_text(document["raw"])
 
 
 def _pairs(document: dict[str, Any]) -> str:
@@ -73,7 +89,8 @@ def _pairs(document: dict[str, Any]) -> str:
 
 def _value(known: Known) -> str:
     named = f"value:{known.value.id}" if known.value else text("lookup.not_named")
-    lines = [f"{tables.printable(known.text)}  ({known.type}, {named})"]
+    title = f"{tables.printable(known.text)}  ({known.type}, {named})"
+    lines = [text("lookup.covers", asked=tables.printable(known.asked), value=title) if known.covers else title]
     lines += ["  " + text("lookup.kept_out", list=name) for name in known.kept_out]
     lines += ["  " + text("lookup.shown", list=name) for name in known.shown]
     seen = known.sightings

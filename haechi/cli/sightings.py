@@ -229,25 +229,26 @@ def show(
 ) -> None:
     """Open a sighting or an event: all its columns, what hit it, and the raw record."""
     document = open_id(Home.open(find_home(home)), id)
-    emit(_opened(document), as_json=as_json, table=lambda: "\n".join(_lines(document)))
+    emit(opened_document(document), as_json=as_json, table=lambda: "\n".join(record_lines(document)))
 
 
 _MOMENTS = ("ts", "ingested_at", "time", "matched_at", "valid_from", "valid_until", "known_at", "gone_at")
 
 
-def _opened(document: Any) -> Any:
+def opened_document(document: Any) -> Any:
     """The document for machines: times as RFC 3339, the raw record as base64 and as text."""
     if isinstance(document, list):
-        return [_opened(one) for one in document]
+        return [opened_document(one) for one in document]
     if not isinstance(document, dict):
         return document
-    shown = {key: formats.iso(one) if key in _MOMENTS else _opened(one) for key, one in document.items()}
+    shown = {key: formats.iso(one) if key in _MOMENTS else opened_document(one) for key, one in document.items()}
     if isinstance(document.get("raw"), bytes):
         shown["raw_text"] = record.raw_text(document["raw"])
     return shown
 
 
-def _lines(document: Mapping[str, Any]) -> Iterator[str]:
+def record_lines(document: Mapping[str, Any]) -> Iterator[str]:
+    """A sighting or an event, as `node.events.open_id` gives it, for a person."""
     event = document.get("event", document)
     if "sighting" in document:
         yield document["id"]

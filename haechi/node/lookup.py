@@ -1,23 +1,26 @@
 """Everything known about one thing: a value as typed or pasted, or any id that Haechi prints.
 
-Ids: `value:17`, `event--3-4096` (input and offset), a party's UUID or STIX id, a source's own object id (STIX, MISP).
+Ids: `value:17`, `event--3-4096` (input and offset), `sighting--3-4096-17`, `quarantine--3-4096`, a party's UUID or STIX id, a source's own object id (STIX, MISP).
 """
 
+import ipaddress
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from sqlalchemy import Connection, text
 
 from haechi.formats import quick
 from haechi.model.errors import BadInput, NotFound
-from haechi.model.indicator import Assertion, Value, Verdict
+from haechi.model.indicator import Assertion, Value, ValueType, Verdict
 from haechi.model.party import Party
 from haechi.node.home import Home
 from haechi.store.catalog import indicator_changes, indicators, parties
 
-_EVENT: Final = re.compile(r"event--([0-9]{1,9})-([0-9]{1,18})")
+_RECORD: Final = re.compile(r"(event|sighting|quarantine)--[0-9-]+")
 _VALUE: Final = re.compile(r"value(?::|--)?\s?([0-9]{1,18})")
 _UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _OBJECT: Final = re.compile(rf"(?:([a-z0-9-]+)--)?({_UUID})")
@@ -41,25 +44,25 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     assertions: tuple[Assertion, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     confirmed_at: int | None = None
+    covers: bool = False  # not what was asked, but a net, domain or host that what was asked lies in: it matches too
     kept_out: tuple[str, ...] = ()  # warning lists that keep it out of matching
     shown: tuple[str, ...] = ()  # warning lists that it is on and matched all the same
     sightings: Sightings = Sightings(count=0)
 
 
 class Thing(msgspec.Struct, frozen=True, kw_only=True):
-    """What an id or value means: values, or a party, or an event with all its columns."""
+    """What an id or value means: values, or a party, or an event, sighting or refused record with all there is of it."""
 
     asked: str
     values: tuple[Known, ...] = ()
     party: Party | None = None
-    event: dict[str, Any] | None = None
+    record: dict[str, Any] | None = None
 
 
 def lookup(home: Home, asked: str) -> Thing:
     """What is known. Raises `NotFound` for an id of nothing, `BadInput` for a text that is neither id nor value."""
-    event = _EVENT.fullmatch(asked.strip())
-    if event:
-        return Thing(asked=asked, event=_event(home.lake_path, int(event[1]), int(event[2]), asked))
+    if named := _RECORD.fullmatch(asked.strip()):
+        return Thing(asked=asked, record=_record(home, asked.strip(), named[1]))
     with home.catalog().connect() as conn:
         return _by_id(conn, home.lake_path, asked) or Thing(asked=asked, values=_values(conn, home.lake_path, asked))
 
@@ -99,10 +102,36 @@ def _of_object(conn: Connection, object_id: str) -> list[Value]:
 
 def _values(conn: Connection, lake: Path, asked: str) -> tuple[Known, ...]:
     kind, normal = quick.value(asked, None)
-    found = indicators.find(conn, normal)
-    if found:
-        return tuple(_known(conn, lake, asked, value) for value in found)
-    return (_with_lists(Known(asked=asked, type=kind.value, text=normal)),)
+    found = [_known(conn, lake, asked, value) for value in indicators.find(conn, normal)]
+    wider = [value for within, name in covering(kind, normal) for value in indicators.find(conn, name, within)]
+    found += [msgspec.structs.replace(_known(conn, lake, asked, value), covers=True) for value in wider]
+    return tuple(found) or (_with_lists(Known(asked=asked, type=kind.value, text=normal)),)
+
+
+def covering(kind: ValueType, normal: str) -> Iterator[tuple[ValueType, str]]:
+    """The wider values that match whatever this one matches: parent domains, nets, the host of a URL or mail address.
+
+    >>> [text for _, text in covering(ValueType.URL, "http://a.evil.example/x")]
+    ['a.evil.example', 'evil.example', 'example']
+    >>> list(covering(ValueType.IPV4, "192.0.2.1"))[0]
+    (<ValueType.IPV4_NET: 'ipv4-net'>, '192.0.2.0/31')
+    """
+    if kind in (ValueType.IPV4, ValueType.IPV6):
+        address = ipaddress.ip_address(normal)
+        net_kind = ValueType.IPV4_NET if kind is ValueType.IPV4 else ValueType.IPV6_NET
+        for prefix in range(address.max_prefixlen - 1, 7, -1):
+            yield net_kind, str(ipaddress.ip_network((address, prefix), strict=False))
+        return
+    host = ""
+    if kind is ValueType.DOMAIN:
+        host = normal.partition(".")[2]
+    elif kind is ValueType.EMAIL:
+        host = normal.rpartition("@")[2]
+    elif kind is ValueType.URL:
+        host = urlsplit(normal).hostname or ""
+    while host:
+        yield ValueType.DOMAIN, host
+        host = host.partition(".")[2]
 
 
 def _known(conn: Connection, lake: Path, asked: str, value: Value) -> Known:
@@ -126,7 +155,6 @@ def _known(conn: Connection, lake: Path, asked: str, value: Value) -> Known:
 def _with_lists(known: Known) -> Known:
     """With what the warning lists say now; those that keep a stored value out were looked up at import."""
     from haechi.detect.warninglist import WarningLists
-    from haechi.model.indicator import ValueType
 
     lists, kind = WarningLists(), ValueType(known.type)
     shown = tuple(dict.fromkeys(hit.list for hit in lists.shown(kind, [known.text])))
@@ -152,21 +180,14 @@ def _sightings(lake: Path, value_id: int) -> Sightings:
     return Sightings(count=row["n"], first=row["first"], last=row["last"])
 
 
-def _event(lake: Path, input_id: int, offset: int, asked: str) -> dict[str, Any]:
-    if (lake / "_delta_log").is_dir():
-        from haechi.store.lake import Lake
+def _record(home: Home, asked: str, kind: str) -> dict[str, Any]:
+    if kind == "quarantine":
+        from haechi.node import quarantine
 
-        found = (
-            Lake(lake)
-            .query(
-                "SELECT * FROM event WHERE input_id = $input AND raw_offset = $offset LIMIT 1",
-                {"input": input_id, "offset": offset},
-            )
-            .to_pylist()
-        )
-        if found:
-            return {name: value for name, value in found[0].items() if value not in (None, "", [])}
-    raise NotFound(f"no event {asked}", advice="It may have been on a day that is no longer kept")
+        return quarantine.record(home, quarantine.parse(asked))
+    from haechi.node import events
+
+    return events.open_id(home, asked)
 
 
 def lookup_all(home: Home, asked: list[str]) -> list[Thing | BadInput | NotFound]:
