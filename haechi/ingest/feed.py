@@ -17,6 +17,7 @@ TAIL = 4096  # bytes before a committed offset by which an input is known again
 KEPT_OF_LONG = 65536  # bytes kept of a line that is longer than a piece
 Bytes = npt.NDArray[np.uint8]
 
+SHARES = 4  # of what is left of a log, one is a piece: two workers, and each has more than one to go
 LIVE_SECONDS = 60  # a file written to this recently may still be in the middle of its last line
 
 
@@ -77,12 +78,15 @@ class Feed:
         """Fill the block's buffer with the next piece; None at the end."""
         if self._done:
             return None
-        buf, size = block.a.buf, block.chunk
+        buf, size = block.a.buf, self._size(block.chunk)
         base = self.source.position - len(self._carry)
         have = len(self._carry)
         buf[:have] = np.frombuffer(self._carry, np.uint8)
         self._carry = b""
         have = self._fill(buf, have, size - 1)
+        if size < block.chunk and have == size - 1 and not _last_newline(buf, have):
+            size = block.chunk
+            have = self._fill(buf, have, size - 1)
         mark = self._bom and have >= 3 and bytes(buf[:3]) == b"\xef\xbb\xbf"
         self._bom = False
         # what `flatten` rewrites, what is given back, what the log is known again by
@@ -128,6 +132,13 @@ class Feed:
         self._carry = self._raw[whole - unread : whole] + self._carry
         piece.end -= unread
         self._tail = piece.tail = (self._before + self._raw[: whole - unread])[-TAIL:]
+
+    def _size(self, chunk: int) -> int:
+        """How large the next piece may be: towards a log's end smaller, so that all workers end at about the same time."""
+        if self._document or self._multiline or self.source.compression or self.source.size is None:
+            return chunk
+        left = self.source.size - self.source.position
+        return min(chunk, max(left // SHARES, chunk // 4))
 
     def _fill(self, buf: Bytes, have: int, size: int) -> int:
         view = memoryview(buf.data)

@@ -15,6 +15,7 @@ from haechi.node.inputs import OpenInput
 from haechi.node.worker import Done
 from haechi.store.lake import Lake, Staged
 
+HELD_SIGHTINGS = 8192  # in memory; more go to files of the batch at once
 HELD_BYTES = 8 << 20  # of refused records in memory; more go to a file of the batch at once
 
 
@@ -59,6 +60,12 @@ class Batch:
             counts[3] += done.blank
             if self._held > HELD_BYTES:
                 self._stage_refused()
+            full = sum(table.num_rows for table in self._sightings) > HELD_SIGHTINGS
+            sightings, self._sightings = (self._sightings, []) if full else ([], self._sightings)
+        if sightings:  # by the worker that met the limit, while the other one reads on
+            files = self._sighting_files(sightings)
+            with self._lock:
+                self._files += files
 
     def commit(self) -> bool:
         """Write what is still in memory, flush it, and commit all with the inputs' offsets.
@@ -67,7 +74,8 @@ class Batch:
         """
         with self._lock:
             self._stage_refused()
-            self._stage_sightings()
+            self._files += self._sighting_files(self._sightings)
+            self._sightings = []
             begins = {opened.row.uuid: opened.end for opened in self.ends}
             ends = {opened.row.uuid: end for opened, (end, _) in self.ends.items()}
             # Once a commit is tried, they may be the lake's whatever fails next: then only vacuum may remove them.
@@ -95,15 +103,20 @@ class Batch:
         """Remove the files of a batch that will not be committed."""
         self._lake.discard(self._files)
 
-    def _stage_sightings(self) -> None:
-        if not self._sightings:
-            return
-        table = pa.concat_tables(self._sightings).sort_by("ts")
-        ts = table["ts"].cast(pa.int64()).to_numpy()
-        days = ts // DAY
-        for day in np.unique(days).tolist():
-            self._files.append(self._lake.write(SIGHTING, day, table.filter(pa.array(days == day))))
-        self._sightings = []
+    def _sighting_files(self, tables: Sequence[pa.Table]) -> list[Staged]:
+        """Write sightings, a file a day."""
+        if not tables:
+            return []
+        table = pa.concat_tables(tables).sort_by("ts")
+        days = table["ts"].cast(pa.int64()).to_numpy() // DAY
+        files: list[Staged] = []
+        try:
+            for day in np.unique(days).tolist():
+                files.append(self._lake.write(SIGHTING, day, table.filter(pa.array(days == day))))  # noqa: PERF401 (what is written must be known if the next one fails)
+        except BaseException:
+            self._lake.discard(files)
+            raise
+        return files
 
     def _stage_refused(self) -> None:
         if not self._refused:
