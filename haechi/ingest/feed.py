@@ -137,8 +137,8 @@ class Feed:
         """How large the next piece may be: towards a log's end smaller, so that all workers end at about the same time."""
         if self._document or self._multiline or self.source.compression or self.source.size is None:
             return chunk
-        left = self.source.size - self.source.position
-        return min(chunk, max(left // SHARES, chunk // 4))
+        share = max((self.source.size - self.source.position) // SHARES, chunk // 4)
+        return chunk if share <= len(self._carry) + 1 else min(chunk, share)
 
     def _fill(self, buf: Bytes, have: int, size: int) -> int:
         view = memoryview(buf.data)
