@@ -9,9 +9,11 @@ import pyarrow as pa
 from haechi.detect.index import Index
 from haechi.detect.match import FIELDS, Matcher
 from haechi.model.block import TEXT, Block
+from haechi.model.gather_kernel import gather_slices
 
 _EVENT = pa.struct([pa.field("input_id", pa.int32()), pa.field("offset", pa.int64())])
 MATCHER_VERSION = 1
+RAW_BYTES = 1 << 30  # of a block's hits, so that Arrow's offsets hold them: a log's longest lines may be hit very often
 
 Ints = npt.NDArray[np.integer[Any]]
 
@@ -28,7 +30,7 @@ def sighting_table(
     rows, fields, entries = hits.row[places], hits.field[places], hits.entry[places]
     a = block.a
     offsets, lengths = a.offset[rows], a.length[rows]
-    bytes_of = memoryview(a.buf.data)
+    kept = np.minimum(lengths, RAW_BYTES // max(1, len(rows)))
     ts = pa.array(a.num[0, rows]).cast(pa.timestamp("us", tz="UTC"))
     events = pa.StructArray.from_arrays(
         [pa.array(np.full(len(rows), input_id, np.int32)), pa.array(offsets + base)], fields=list(_EVENT)
@@ -39,23 +41,26 @@ def sighting_table(
             "ts_offset": pa.array(a.num[1, rows]).cast(pa.int32()),
             "last_ts": ts,
             "affected_id": pa.array(a.party[rows], mask=a.party[rows] == 0),
-            "matcher": pa.array(["value"] * len(rows)),
+            "matcher": pa.repeat("value", len(rows)),
             "matcher_id": pa.array(index.arrays.value_id[entries]),
             "matcher_version": pa.array(np.full(len(rows), MATCHER_VERSION, np.int32)),
-            "field": pa.array([FIELDS[f] for f in fields]),
-            "value": _slices(bytes_of, *_texts(block, fields, rows, hits.item[places])).cast(pa.string()),
+            "field": pa.DictionaryArray.from_arrays(pa.array(fields), pa.array(FIELDS)).cast(pa.string()),
+            "value": _slices(a.buf, *_texts(block, fields, rows, hits.item[places])).cast(pa.string()),
             "events": pa.ListArray.from_arrays(pa.array(np.arange(len(rows) + 1, dtype=np.int32)), events),
             "matched_at": pa.array(np.full(len(rows), matched_at)).cast(pa.timestamp("us", tz="UTC")),
-            "raw": _slices(bytes_of, offsets, lengths),
+            "raw": _slices(a.buf, offsets, kept),
             "raw_offset": pa.array(offsets + base),
             "raw_length": pa.array(lengths),
         }
     )
 
 
-def _slices(buf: memoryview, begin: Ints, length: Ints) -> pa.BinaryArray:
-    pairs = zip(begin.tolist(), length.tolist(), strict=True)
-    return pa.array([bytes(buf[b : b + n]) for b, n in pairs], pa.binary())
+def _slices(buf: npt.NDArray[np.uint8], begin: Ints, length: Ints) -> pa.BinaryArray:
+    length = length.astype(np.int64)
+    offsets = np.empty(len(begin) + 1, np.int32)
+    data = np.empty(int(length.sum()) + 16, np.uint8)
+    gather_slices(buf, begin, length, offsets, data)
+    return pa.Array.from_buffers(pa.binary(), len(begin), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
 def _texts(block: Block, fields: Ints, rows: Ints, items: Ints) -> tuple[Ints, Ints]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
+import numpy.typing as npt
 
 from haechi.ingest.feed import Piece
 from haechi.ingest.refusal import REASON
@@ -25,15 +27,27 @@ class RefusedRecord:
     raw: bytes
 
 
-def refused_records(block: Block, piece: Piece, rows_from: int = 0) -> Iterator[RefusedRecord]:
-    """All records of this piece that the engine or the finish refused, in no particular order."""
+def refused_records(block: Block, piece: Piece) -> Iterator[RefusedRecord]:
+    """All records of this piece that the engine or the finish refused, in the order of the stream."""
     a = block.a
-    for k in range(int(a.state[BAD])):
-        begin, n = int(a.bad_at[k]), int(a.bad_length[k])
-        yield _record(block, piece, begin, n, int(a.bad_code[k]), int(a.bad_field[k]), None)
-    for row in (np.flatnonzero(a.error[rows_from : int(a.state[ROWS])]) + rows_from).tolist():
-        begin, n = int(a.offset[row]), int(a.length[row])
-        yield _record(block, piece, begin, n, int(a.error[row]), int(a.error_field[row]), row)
+    bad, rows = int(a.state[BAD]), np.flatnonzero(a.error[: int(a.state[ROWS])])
+    found = [
+        *zip(*(x[:bad].tolist() for x in (a.bad_at, a.bad_length, a.bad_code, a.bad_field)), [None] * bad, strict=True),
+        *zip(*(x[rows].tolist() for x in (a.offset, a.length, a.error, a.error_field)), rows.tolist(), strict=True),
+    ]
+    line, counted = 1, 0
+    for begin, n, code, field, row in sorted(found, key=itemgetter(0)):
+        if piece.lines_known:
+            line, counted = line + _newlines(a.buf, counted, begin), begin
+        name = "" if field < 0 else TEXT[field] if field < len(TEXT) else NUM[field - len(TEXT)]
+        value = ""
+        if row is not None and 0 <= field < len(TEXT):
+            value = block.text(field, row) or ""
+        elif row is not None and field >= len(TEXT):
+            value = str(int(a.num[field - len(TEXT), row]))
+        raw = bytes(a.buf[begin : begin + min(n, KEPT)])
+        where = line if piece.lines_known else None
+        yield RefusedRecord(piece.base + begin, n, where, REASON[code], name, value[:200], raw)
 
 
 def refused_by_feed(piece: Piece) -> Sequence[RefusedRecord]:
@@ -41,13 +55,7 @@ def refused_by_feed(piece: Piece) -> Sequence[RefusedRecord]:
     return [RefusedRecord(r.offset, r.length, None, REASON[r.code], "", "", r.raw) for r in piece.refused]
 
 
-def _record(block: Block, piece: Piece, begin: int, n: int, code: int, field: int, row: int | None) -> RefusedRecord:
-    line = int(np.count_nonzero(block.a.buf[:begin] == 10)) + 1 if piece.lines_known else None
-    name = "" if field < 0 else TEXT[field] if field < len(TEXT) else NUM[field - len(TEXT)]
-    value = ""
-    if row is not None and 0 <= field < len(TEXT):
-        value = block.text(field, row) or ""
-    elif row is not None and field >= len(TEXT):
-        value = str(int(block.a.num[field - len(TEXT), row]))
-    raw = bytes(block.a.buf[begin : begin + min(n, KEPT)])
-    return RefusedRecord(piece.base + begin, n, line, REASON[code], name, value[:200], raw)
+def _newlines(buf: npt.NDArray[np.uint8], begin: int, end: int) -> int:
+    """How many line ends stand in buf[begin:end]; in steps that stay in cache."""
+    step = 1 << 16
+    return sum(int(np.count_nonzero(buf[at : min(at + step, end)] == 10)) for at in range(begin, end, step))

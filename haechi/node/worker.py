@@ -6,6 +6,7 @@ The files are on disk and flushed, but not committed: the batch's one commit com
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,6 +27,7 @@ CHUNK = 16 << 20  # bytes of a piece
 ROWS_HELD = 98_304  # rows of a block: about one Parquet row group
 STEP = 4096  # rows that are scanned, finished and matched while they are in cache
 DAY = 86_400_000_000
+FEW = 16  # refused rows of a block, around which its columns are cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +124,27 @@ class Worker:
         columns["raw_offset"] = pc.add(columns["raw_offset"], piece.base)
         columns["ingested_at"] = pa.array(np.full(rows, now)).cast(pa.timestamp("us", tz="UTC"))
         table = _with_constants(pa.table(columns), setting)
-        good = self.block.a.error[:rows] == 0
         ts = self.block.a.num[N["ts"], :rows]
         if finisher.refused:
-            table, ts = table.filter(pa.array(good)), ts[good]
+            bad = np.flatnonzero(self.block.a.error[:rows])
+            table, ts = _without(table, bad), np.delete(ts, bad)
+        first, last = int(ts.min()) // DAY, int(ts.max()) // DAY
+        if first == last:
+            done.files.append(self._lake.write(EVENT, first, table))
+            return
         days = ts // DAY
         for day in np.unique(days).tolist():
-            those = pa.array(days == day)
-            part = table if len(days) == pc.sum(those).as_py() else table.filter(those)
-            done.files.append(self._lake.write(EVENT, day, part))
+            done.files.append(self._lake.write(EVENT, day, table.filter(pa.array(days == day))))
+
+
+def _without(table: pa.Table, rows: npt.NDArray[np.intp]) -> pa.Table:
+    """The table less these rows: what is left of a few is put together from slices, which copies nothing."""
+    if len(rows) > FEW:
+        keep = np.ones(table.num_rows, np.bool_)
+        keep[rows] = False
+        return table.filter(pa.array(keep))
+    borders = zip([0, *(rows + 1).tolist()], [*rows.tolist(), table.num_rows], strict=True)
+    return pa.concat_tables([table.slice(begin, end - begin) for begin, end in borders if begin < end])
 
 
 def _with_constants(table: pa.Table, setting: Setting) -> pa.Table:

@@ -47,7 +47,16 @@ def test_a_row_that_the_finish_refused_names_field_and_value() -> None:
     first, second = refused_records(block, piece())
     assert (first.line, first.field, first.value, first.raw) == (3, "dst_port", "70000", b"third")
     assert (second.line, second.field, second.value, second.raw) == (4, "time", "yesterday", b"fourth")
-    assert [r.offset for r in refused_records(block, piece(), rows_from=2)] == [5020]
+
+
+def test_refused_records_come_in_the_order_of_the_stream() -> None:
+    block = block_of()
+    refuse(block, 20, 6, BRACKET)
+    refuse(block, 6, 7, BRACKET)
+    block.a.state[ROWS] = 1
+    block.a.offset[0], block.a.length[0] = 14, 5
+    block.a.error[0], block.a.error_field[0] = NO_TIME, T["time"]
+    assert [(r.offset, r.line) for r in refused_records(block, piece())] == [(5006, 2), (5014, 3), (5020, 4)]
 
 
 def test_what_stood_in_no_block() -> None:

@@ -4,15 +4,14 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
-import duckdb
 from deltalake import DeltaTable
 
 from haechi.store.files import locked
-from haechi.store.lake.table import EPOCH, KEEP_LOG, Lake, Staged, flush_log, literally
+from haechi.store.lake import parquet
+from haechi.store.lake.table import EPOCH, KEEP_LOG, Lake, flush_log
 
 TARGET_BYTES = 64 << 20
 LONGEST_BATCH_HOURS = 24  # a file younger than this may belong to a batch that isn't committed yet
-_COPY = "format parquet, compression zstd, compression_level 1, parquet_version v2, row_group_size 122880"
 
 
 def compact(lake: Lake, before: date, *, at: int) -> int:
@@ -22,17 +21,16 @@ def compact(lake: Lake, before: date, *, at: int) -> int:
     place; readers that still have those open read on, until they are vacuumed.
     """
     removed = 0
-    with duckdb.connect(config={"threads": 1, "memory_limit": "1GB"}) as connection:
-        connection.execute("set TimeZone='UTC'")
-        for kind, day in lake.partitions():
-            if day >= (before - EPOCH).days:
-                continue
-            for small in _groups(lake.files(kind, [day])):
-                merged = _merge(lake, connection, kind, day, small)
-                if lake.replace(small, [merged], at=at):
-                    removed += len(small)
-                else:
-                    (lake.path / merged.path).unlink()
+    for kind, day in lake.partitions():
+        if day >= (before - EPOCH).days:
+            continue
+        for small in _groups(lake.files(kind, [day])):
+            target = lake.stage(kind, day)
+            merged = lake.staged(target, kind, day, *parquet.merge(small, target))
+            if lake.replace(small, [merged], at=at):
+                removed += len(small)
+            else:
+                target.unlink()
     return removed
 
 
@@ -68,14 +66,3 @@ def _groups(files: Sequence[str]) -> Iterator[list[str]]:
             group, size = [], 0
     if len(group) > 1:
         yield group
-
-
-def _merge(lake: Lake, connection: duckdb.DuckDBPyConnection, kind: str, day: int, small: Sequence[str]) -> Staged:
-    target = lake.stage(kind, day)
-    names = ", ".join(f"'{literally(name)}'" for name in small)
-    rows = f"read_parquet([{names}], union_by_name=true, hive_partitioning=false)"
-    to = str(target).replace("'", "''")
-    connection.execute(f"copy (select * from {rows}) to '{to}' ({_COPY})")
-    bounds = connection.execute(f"select count(*), epoch_us(min(ts)), epoch_us(max(ts)) from {rows}").fetchone()
-    assert bounds is not None
-    return lake.staged(target, kind, day, *bounds)

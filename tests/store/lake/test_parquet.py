@@ -5,6 +5,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from haechi.model.event import LAKE_SCHEMA
 from haechi.store.lake import parquet
@@ -34,8 +35,29 @@ def test_types_are_the_lakes_and_folders_and_strangers_stay_out(tmp_path: Path) 
     assert rows == [("a.example", ["192.0.2.1"], 1), (None, None, None), ("臺灣.example", [], 65535)]
 
 
-def test_only_the_time_has_bounds_in_the_footer(tmp_path: Path) -> None:
+def test_merged_files_hold_the_rows_of_all_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "GROUP_ROWS", 4)
+    second = TABLE.drop_columns(["proto", "extra"]).set_column(
+        0, "ts", pa.array([9, 8, 7], TABLE.schema.field("ts").type)
+    )
+    parts = [TABLE, second, TABLE.slice(0, 1)]
+    for number, part in enumerate(parts):
+        parquet.write(part, tmp_path / f"{number}.parquet")
+    names = [str(tmp_path / f"{number}.parquet") for number in range(len(parts))]
+    assert parquet.merge(names, tmp_path / "merged.parquet") == (7, 1, 9)
+    read = pq.read_table(tmp_path / "merged.parquet", partitioning=None)
+    assert read["ts"].cast(pa.int64()).to_pylist() == [1, 2, 3, 9, 8, 7, 1]
+    assert read["proto"].to_pylist() == ["tcp", "udp", None, None, None, None, "tcp"]
+    assert read["extra"].to_pylist() == [[("k", "v")], None, [], None, None, None, [("k", "v")]]
+    assert pq.ParquetFile(tmp_path / "merged.parquet").num_row_groups == 2
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_only_the_time_has_bounds_in_the_footer(tmp_path: Path, merged: bool) -> None:
     parquet.write(TABLE, tmp_path / "a.parquet")
+    if merged:
+        (tmp_path / "a.parquet").rename(tmp_path / "b.parquet")
+        parquet.merge([str(tmp_path / "b.parquet")], tmp_path / "a.parquet")
     group = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0)
     bounded = {
         group.column(k).path_in_schema
