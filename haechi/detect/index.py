@@ -17,12 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from haechi.detect.match_kernel import EXACT_TYPES, IndexArrays, fill_nets, fill_table, hash_values
+from haechi.detect.index_kernel import ADDRESS, EXACT_TYPES, IndexArrays, fill_nets, fill_table, hash_values
 from haechi.model.errors import NodeCannot
 
-FORMAT = 1
+FORMAT = 2
 _HEADER = 65536
-_ADDRESS = 255
 # Sections of other types than uint64
 _TYPES = {
     **dict.fromkeys(("at", "value_id", "valid_from", "valid_until", "prefix4", "run4", "prefix6", "run6"), "<i8"),
@@ -54,7 +53,7 @@ def build(values: pa.Table) -> dict[str, npt.NDArray[Any]]:
     """The sections of an index over `values` (value_id, type, text, valid_from, valid_until, exact)."""
     types = values["type"].combine_chunks().dictionary_encode()
     names = types.dictionary.to_pylist()
-    code_of = np.array([EXACT_TYPES.index(n) if n in EXACT_TYPES else _ADDRESS for n in names] or [_ADDRESS], np.uint8)
+    code_of = np.array([EXACT_TYPES.index(n) if n in EXACT_TYPES else ADDRESS for n in names] or [ADDRESS], np.uint8)
     kind = code_of[types.indices.to_numpy(zero_copy_only=False)] if len(values) else np.empty(0, np.uint8)
     text = values["text"].combine_chunks().cast(pa.large_string())
     at = (
@@ -64,12 +63,12 @@ def build(values: pa.Table) -> dict[str, npt.NDArray[Any]]:
     )
     data = np.frombuffer(text.buffers()[2], np.uint8) if len(text) and text.buffers()[2] else np.zeros(0, np.uint8)
     seeds = np.array([secrets.randbits(64) | 1 for _ in range(len(EXACT_TYPES) + 2)], np.uint64)
-    exact = int((kind != _ADDRESS).sum())
+    exact = int((kind != ADDRESS).sum())
     slots = np.zeros(_power(max(16, exact * 2)), np.uint64)
     nets4, nets6 = _nets(kind, text)
     bloom = np.zeros(_power(max(16, (exact + len(nets6[0])) // 3)), np.uint64)
     hashes = np.zeros(len(kind), np.uint64)
-    hash_values(data, at, kind, seeds, hashes)
+    hash_values(np.concatenate([data, np.zeros(8, np.uint8)]), at, kind, seeds, hashes)
     fill_table(hashes, kind, slots, bloom)
     prefix4, run4, net4, entry4 = _runs(nets4)
     prefix6, run6, net6, entry6 = _runs(nets6)
@@ -78,8 +77,8 @@ def build(values: pa.Table) -> dict[str, npt.NDArray[Any]]:
     prefixes6 = np.repeat(prefix6, np.diff(run6))
     fill_nets(net4[:, 1].copy(), prefixes4, near4, net6[:, 0].copy(), net6[:, 1].copy(), prefixes6, seeds[-1], bloom)
     # Addresses are found by number; their text isn't needed to confirm a hit.
-    keep = np.repeat(kind != _ADDRESS, np.diff(at))
-    lengths = np.where(kind != _ADDRESS, np.diff(at), 0)
+    keep = np.repeat(kind != ADDRESS, np.diff(at))
+    lengths = np.where(kind != ADDRESS, np.diff(at), 0)
     return {
         "seeds": seeds,
         "slots": slots,
@@ -173,7 +172,7 @@ def _nets(kind: npt.NDArray[np.uint8], text: pa.LargeStringArray) -> tuple[Nets,
     """The address values as nets of both families; a range becomes the few nets that cover it exactly."""
     found4: list[tuple[int, int, int]] = []
     found6: list[tuple[int, int, int]] = []
-    entries = np.flatnonzero(kind == _ADDRESS)
+    entries = np.flatnonzero(kind == ADDRESS)
     for entry, value in zip(entries.tolist(), text.take(pa.array(entries)).to_pylist(), strict=True):
         found = found6 if ":" in value else found4
         for prefix, address in _as_nets(value):

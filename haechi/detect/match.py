@@ -3,22 +3,16 @@
 import numpy as np
 
 from haechi.detect.index import Index
+from haechi.detect.index_kernel import CERT, DOMAIN, EMAIL, JA3, JA4, MD5, SHA1, SHA256, SHA512, URL
 from haechi.detect.match_kernel import (
-    CERT,
-    DOMAIN,
-    EMAIL,
     FIELD_ANSWERS,
     FIELD_MAIL_TO,
-    JA3,
-    JA4,
-    MD5,
+    LONGEST_NAME,
     ROOM,
-    SHA1,
-    SHA256,
-    SHA512,
-    URL,
+    ROWS_AT_ONCE,
     Candidates,
     Hits,
+    Probes,
     confirm,
     find_candidates,
     find_item_candidates,
@@ -51,7 +45,8 @@ class Matcher:
 
     def __init__(self, rows: int) -> None:
         self.hits = _hits(rows + 8192)
-        self._candidates = _candidates(8 * ROOM)
+        self._candidates = _candidates(2 * ROWS_AT_ONCE * ROOM)  # address space: what isn't filled takes no memory
+        self._probes = _probes(ROWS_AT_ONCE * (LONGEST_NAME + 2))
         self.matched = 0
         self._items = [0, 0]
 
@@ -67,12 +62,14 @@ class Matcher:
             self.matched = end_row
             return
         while self.matched < end_row:
-            self.matched = find_candidates(block.a, index.arrays, self._candidates, PLAN, self.matched, end_row)
+            self.matched = find_candidates(
+                block.a, index.arrays, self._probes, self._candidates, PLAN, self.matched, end_row
+            )
             self._confirm(block, index)
         for place, (which, field) in enumerate(((L["answers"], FIELD_ANSWERS), (L["mail_to"], FIELD_MAIL_TO))):
             while self._items[place] < int(block.a.state[ITEMS + which]):
                 self._items[place] = find_item_candidates(
-                    block.a, index.arrays, self._candidates, which, field, self._items[place]
+                    block.a, index.arrays, self._probes, self._candidates, which, field, self._items[place]
                 )
                 self._confirm(block, index)
 
@@ -102,6 +99,18 @@ def _hits(capacity: int) -> Hits:
         field=np.empty(capacity, np.int16),
         entry=np.empty(capacity, np.int32),
         item=np.empty(capacity, np.int32),
+        count=np.zeros(1, np.int64),
+    )
+
+
+def _probes(capacity: int) -> Probes:
+    return Probes(
+        hash=np.empty(capacity, np.uint64),
+        begin=np.empty(capacity, np.int32),
+        length=np.empty(capacity, np.int32),
+        place=np.empty(capacity, np.int32),
+        kind=np.empty(capacity, np.int16),
+        whole=np.empty(capacity, np.bool_),
         count=np.zeros(1, np.int64),
     )
 

@@ -1,9 +1,9 @@
 """A block's rows against the index: which value hit which column. Reads arrays, writes hits; no catalog, no I/O.
 
-Exact values (names, URLs, digests, mail addresses) stand in one open-addressed hash table with their type in the seed;
-a Bloom word answers most misses with one load, and every hash hit is checked byte for byte. A name is hashed from its
-end, so one walk finds it and all its parent domains. Addresses: a bitmap by /24 (IPv4) or the Bloom words (IPv6)
-first, then one sorted run for each prefix length, so that every net that holds the address is found.
+Three steps, each a tight loop, so that the many loads from the index overlap: every wanted cell is hashed (a name with all
+its parents), then the Bloom words are asked, and what they let pass is confirmed byte for byte. Addresses: a bitmap by
+/24 (IPv4) or the Bloom words (IPv6) first, then one sorted run for each prefix length, so that every net that holds the
+address is found.
 """
 
 from typing import NamedTuple
@@ -11,48 +11,33 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from haechi.detect.index_kernel import DOMAIN, EMAIL, FNV, LOW32, IndexArrays, U, address_hash, exact_hash, maybe, mix
 from haechi.model.block import ITEMS, TEXT, Arrays, L, N, T
-from haechi.model.jit import Num, byte_at, inlined, kernel
+from haechi.model.jit import Num, byte_at, inlined, kernel, load64, trailing_zeros
 
-U = np.uint64
-FNV = np.uint64(0x100000001B3)
-# np.int64 and not Python's int: Numba compiles a kernel's parts anew for each literal.
-DOMAIN, URL, EMAIL, MD5, SHA1, SHA256, SHA512, JA3, JA4, CERT = map(np.int64, range(10))
 IPV4, IPV6 = np.int64(104), np.int64(106)  # kinds of a candidate that is an address
-ROOM = 1024  # candidates that one row or element may give at most
-EXACT_TYPES = ("domain", "url", "email", "md5", "sha1", "sha256", "sha512", "ja3", "ja4", "cert")
+ROWS_AT_ONCE = 512
+LONGEST_NAME = 256  # bytes from a name's end that are looked at: a legal one has 253 (RFC 1035, 2.3.4)
+ROOM = 1024  # candidates that one row or list element may give at most: three names of dots only, and the rest
 
 # Hit fields: text slots, then lists
 FIELD_ANSWERS, FIELD_MAIL_TO = len(TEXT) + L["answers"], len(TEXT) + L["mail_to"]
-_LOW32 = np.uint64(0xFFFFFFFF)
 _TS = N["ts"]
-_SRC, _DST, _NO_ITEM = np.int64(T["src_addr"]), np.int64(T["dst_addr"]), np.int64(-1)
+_SRC, _DST = np.int64(T["src_addr"]), np.int64(T["dst_addr"])
 _ANSWERS, _MAIL_TO = L["answers"], L["mail_to"]
+_ONE = np.uint64(1)
 
 
-class IndexArrays(NamedTuple):
-    """The index file's sections. Entry numbers run over all values; `value_id[entry]` is the catalog's id."""
+class Probes(NamedTuple):
+    """Hashes that wait for the Bloom words."""
 
-    seeds: npt.NDArray[np.uint64]  # [EXACT_TYPES + 2] the last two: IPv4, IPv6
-    slots: npt.NDArray[np.uint64]  # high half of the hash, entry + 1 in the low half; 0 free
-    bloom: npt.NDArray[np.uint64]
-    data: npt.NDArray[np.uint8]  # normal forms of the exact values, one after the other
-    at: npt.NDArray[np.int64]  # [entries + 1] where each begins in data
-    kind: npt.NDArray[np.uint8]  # [entries] index into EXACT_TYPES, 255 for addresses
-    exact_only: npt.NDArray[np.bool_]  # [entries] a public suffix: its sub-domains don't match
-    value_id: npt.NDArray[np.int64]
-    valid_from: npt.NDArray[np.int64]
-    valid_until: npt.NDArray[np.int64]
-    near4: npt.NDArray[np.uint64]  # [2**18] bitmap of the /24s that hold or touch an IPv4 value
-    prefix4: npt.NDArray[np.int64]  # prefix lengths that occur
-    run4: npt.NDArray[np.int64]  # [prefixes + 1] where each one's run begins
-    net4: npt.NDArray[np.uint64]
-    entry4: npt.NDArray[np.int32]
-    prefix6: npt.NDArray[np.int64]
-    run6: npt.NDArray[np.int64]
-    net6_high: npt.NDArray[np.uint64]
-    net6_low: npt.NDArray[np.uint64]
-    entry6: npt.NDArray[np.int32]
+    hash: npt.NDArray[np.uint64]
+    begin: npt.NDArray[np.int32]  # where the text stands in the block's buffer
+    length: npt.NDArray[np.int32]
+    place: npt.NDArray[np.int32]  # row, or list element
+    kind: npt.NDArray[np.int16]  # exact type
+    whole: npt.NDArray[np.bool_]  # the whole name, not a parent of it
+    count: npt.NDArray[np.int64]  # [1]
 
 
 class Candidates(NamedTuple):
@@ -81,74 +66,6 @@ class Hits(NamedTuple):
 
 
 @inlined
-def mix(h: Num) -> Num:
-    """Spread a hash over all bits (Evans's rrmxmx-style finaliser); never 0."""
-    h ^= h >> U(32)
-    h *= U(0xD6E8FEB86659FD93)
-    h ^= h >> U(32)
-    h *= U(0xD6E8FEB86659FD93)
-    h ^= h >> U(32)
-    return h | U(1)
-
-
-@inlined
-def bloom_word(h: Num) -> Num:
-    return (U(1) << ((h >> U(1)) & U(63))) | (U(1) << ((h >> U(7)) & U(63))) | (U(1) << ((h >> U(13)) & U(63)))
-
-
-@inlined
-def maybe(h: Num, bloom: Num) -> Num:
-    word = bloom_word(h)
-    return bloom[(h >> U(36)) & U(bloom.shape[0] - 1)] & word == word
-
-
-@inlined
-def address_hash(seed: Num, prefix: Num, high: Num, low: Num) -> Num:
-    return mix((seed ^ high ^ (U(prefix) << U(56))) * FNV + low)
-
-
-@kernel
-def hash_values(data: Num, at: Num, kind: Num, seeds: Num, out: Num) -> None:
-    """Hashes of all exact values; those of other kinds are left alone."""
-    for i in range(kind.shape[0]):
-        if kind[i] == 255:
-            continue
-        h = seeds[kind[i]]
-        for j in range(at[i + 1] - 1, at[i] - 1, -1):
-            h = (h ^ U(data[j])) * FNV
-        out[i] = mix(h)
-
-
-@kernel
-def fill_table(hashes: Num, kind: Num, slots: Num, bloom: Num) -> None:
-    """Put all exact values into the table and the Bloom words."""
-    mask = U(slots.shape[0] - 1)
-    for i in range(kind.shape[0]):
-        if kind[i] == 255:
-            continue
-        h = hashes[i]
-        bloom[(h >> U(36)) & U(bloom.shape[0] - 1)] |= bloom_word(h)
-        at = h & mask
-        while slots[at] != U(0):
-            at = (at + U(1)) & mask
-        slots[at] = (h & ~_LOW32) | U(i + 1)
-
-
-@kernel
-def fill_nets(net4: Num, prefixes: Num, near4: Num, high: Num, low: Num, prefix6: Num, seed6: Num, bloom: Num) -> None:
-    """Mark the /24s of the IPv4 nets, and the IPv6 nets in the Bloom words."""
-    for i in range(net4.shape[0]):
-        block = net4[i] >> U(8)
-        last = (net4[i] + (U(1) << U(32 - prefixes[i])) - U(1)) >> U(8)
-        while block <= last:
-            near4[block >> U(6)] |= U(1) << (block & U(63))
-            block += U(1)
-    for i in range(high.shape[0]):
-        h = address_hash(seed6, prefix6[i], high[i], low[i])
-        bloom[(h >> U(36)) & U(bloom.shape[0] - 1)] |= bloom_word(h)
-
-
-@inlined
 def _note(
     c: Candidates, row: Num, field: Num, kind: Num, item: Num, first: Num, second: Num, begin: Num, n: Num, whole: Num
 ) -> None:
@@ -166,34 +83,56 @@ def _note(
 
 
 @inlined
-def _exact(
-    c: Candidates, seeds: Num, bloom: Num, wanted: Num, buf: Num, begin: Num, n: Num, row: Num, field: Num, item: Num
-) -> None:
-    h = seeds[wanted]
-    for j in range(begin + n - 1, begin - 1, -1):
-        h = (h ^ U(byte_at(buf, j))) * FNV
-    h = mix(h)
-    if maybe(h, bloom):
-        _note(c, row, field, wanted, item, h, U(0), begin, n, True)
+def _probe(p: Probes, h: Num, begin: Num, n: Num, place: Num, kind: Num, whole: Num) -> None:
+    k = p.count[0]
+    p.hash[k] = h
+    p.begin[k] = begin
+    p.length[k] = n
+    p.place[k] = place
+    p.kind[k] = kind
+    p.whole[k] = whole
+    p.count[0] = k + 1
 
 
 @inlined
-def _name(c: Candidates, seed: Num, bloom: Num, buf: Num, begin: Num, n: Num, row: Num, field: Num, item: Num) -> None:
+def _hash_name(p: Probes, seed: Num, buf: Num, begin: Num, n: Num, place: Num) -> None:
     """A name and all its parents, from the last label on; `@` ends a mail address's domain."""
     h = seed
-    end = begin + n
-    for j in range(end - 1, begin - 1, -1):
+    end = np.int64(begin + n)
+    first = max(np.int64(begin), end - LONGEST_NAME)
+    j = end - 1
+    while j >= first:
         byte = byte_at(buf, j)
         if byte == 46 or byte == 64:
-            m = mix(h)
-            if maybe(m, bloom):
-                _note(c, row, field, DOMAIN, item, m, U(0), j + 1, end - j - 1, byte == 64)
+            _probe(p, mix(h), j + 1, end - j - 1, place, DOMAIN, byte == 64)
             if byte == 64:
                 return
         h = (h ^ U(byte)) * FNV
-    m = mix(h)
-    if maybe(m, bloom):
-        _note(c, row, field, DOMAIN, item, m, U(0), begin, n, True)
+        j -= 1
+    if first == begin:
+        _probe(p, mix(h), begin, n, place, DOMAIN, True)
+
+
+@inlined
+def _ask(p: Probes, bloom: Num, c: Candidates, rows: Num, field: Num, listed: Num) -> None:
+    """The waiting probes of one column to candidates; of a list (`listed`) `rows` says each element's row."""
+    for k in range(p.count[0]):
+        if maybe(p.hash[k], bloom):
+            place = np.int64(p.place[k])
+            row = np.int64(rows[place]) if listed else place
+            _note(
+                c,
+                row,
+                field,
+                p.kind[k],
+                place if listed else np.int64(-1),
+                p.hash[k],
+                U(0),
+                p.begin[k],
+                p.length[k],
+                p.whole[k],
+            )
+    p.count[0] = 0
 
 
 @inlined
@@ -222,13 +161,10 @@ def _address(
             _note(c, row, field, IPV6, item, high, low, 0, 0, True)
 
 
-@inlined
-def _valid(valid: Num, slot: Num, row: Num) -> Num:
-    return (valid[slot, row >> 3] >> (row & 7)) & 1 != 0
-
-
 @kernel
-def find_candidates(a: Arrays, x: IndexArrays, c: Candidates, plan: Num, first_row: Num, end_row: Num) -> Num:
+def find_candidates(
+    a: Arrays, x: IndexArrays, p: Probes, c: Candidates, plan: Num, first_row: Num, end_row: Num
+) -> Num:
     """Look rows first_row .. end_row up; returns the row to go on from (less than end_row when `c` is full).
 
     `plan` [k, 2] lists the text slots to look up with their exact type; a row that was refused is passed over.
@@ -237,52 +173,74 @@ def find_candidates(a: Arrays, x: IndexArrays, c: Candidates, plan: Num, first_r
     addr, family, error = a.addr, a.family, a.error
     seeds, bloom, near4, prefix6 = x.seeds, x.bloom, x.near4, x.prefix6
     seed6 = seeds[seeds.shape[0] - 1]
-    room = c.row.shape[0] - ROOM
-    for row in range(first_row, end_row):
-        if error[row] != 0:
-            continue
-        if c.count[0] > room:
+    row = np.int64(first_row)
+    while row < end_row:
+        if c.count[0] > c.row.shape[0] - ROWS_AT_ONCE * ROOM:
             return row
+        # Words of the validity bitmaps begin at multiples of 64.
+        end = min(np.int64(end_row), (row // ROWS_AT_ONCE + 1) * ROWS_AT_ONCE)
         for side in range(2):
-            _address(
-                c, near4, prefix6, seed6, bloom, family[side, row], addr[side, row, 0], addr[side, row, 1],
-                row, _SRC if side == 0 else _DST, _NO_ITEM,
-            )  # fmt: skip
+            field = _SRC if side == 0 else _DST
+            for r in range(row, end):
+                if error[r] == 0:
+                    _address(
+                        c, near4, prefix6, seed6, bloom, family[side, r], addr[side, r, 0], addr[side, r, 1],
+                        r, field, np.int64(-1),
+                    )  # fmt: skip
         for k in range(plan.shape[0]):
-            slot = plan[k, 0]
-            if not _valid(valid, slot, row):
-                continue
-            begin, n = np.int64(start[slot, row]), np.int64(text[slot, row, 0] & _LOW32)
-            wanted = plan[k, 1]
-            if wanted == DOMAIN:
-                _name(c, seeds[DOMAIN], bloom, buf, begin, n, row, slot, _NO_ITEM)
-            else:
-                _exact(c, seeds, bloom, wanted, buf, begin, n, row, slot, _NO_ITEM)
-    return end_row
+            slot, kind = plan[k, 0], plan[k, 1]
+            word_row = row & ~np.int64(63)
+            while word_row < end:
+                word = load64(valid, slot * valid.shape[1] + (word_row >> 3))
+                if word_row < row:
+                    word &= ~((_ONE << U(row - word_row)) - _ONE)
+                if word_row + 64 > end:
+                    word &= (_ONE << U(end - word_row)) - _ONE
+                while word != U(0):
+                    r = word_row + np.int64(trailing_zeros(word))
+                    word &= word - _ONE
+                    if error[r] != 0:
+                        continue
+                    begin, n = np.int64(start[slot, r]), np.int64(text[slot, r, 0] & LOW32)
+                    if kind == DOMAIN:
+                        _hash_name(p, seeds[DOMAIN], buf, begin, n, r)
+                    else:
+                        _probe(p, exact_hash(seeds[kind], buf, begin, n), begin, n, r, kind, True)
+                word_row += 64
+            _ask(p, bloom, c, a.item_row[0], slot, False)
+        row = end
+    return row
 
 
 @kernel
-def find_item_candidates(a: Arrays, x: IndexArrays, c: Candidates, which: Num, field: Num, first: Num) -> Num:
+def find_item_candidates(
+    a: Arrays, x: IndexArrays, p: Probes, c: Candidates, which: Num, field: Num, first: Num
+) -> Num:
     """Look the elements of the list `which` up, from `first` on; returns the element to go on from."""
     buf, address, error = a.buf, a.item_addr, a.error
     seeds, bloom, near4, prefix6 = x.seeds, x.bloom, x.near4, x.prefix6
     seed6 = seeds[seeds.shape[0] - 1]
-    room = c.row.shape[0] - ROOM
-    for k in range(first, a.state[ITEMS + which]):
-        row = np.int64(a.item_row[which, k])
-        if error[row] != 0:
-            continue
-        if c.count[0] > room:
-            return k
-        begin, n = np.int64(a.item_start[which, k]), np.int64(a.item[which, k, 0] & _LOW32)
-        if which == _ANSWERS and address[k, 0] != U(0):
-            family = np.uint8(address[k, 0])
-            _address(c, near4, prefix6, seed6, bloom, family, address[k, 1], address[k, 2], row, field, k)
-            continue
-        if which == _MAIL_TO:
-            _exact(c, seeds, bloom, EMAIL, buf, begin, n, row, field, k)
-        _name(c, seeds[DOMAIN], bloom, buf, begin, n, row, field, k)
-    return a.state[ITEMS + which]
+    rows = a.item_row[which]
+    element = np.int64(first)
+    while element < a.state[ITEMS + which]:
+        if c.count[0] > c.row.shape[0] - ROWS_AT_ONCE * ROOM:
+            return element
+        end = min(a.state[ITEMS + which], element + ROWS_AT_ONCE)
+        for k in range(element, end):
+            row = np.int64(rows[k])
+            if error[row] != 0:
+                continue
+            begin, n = np.int64(a.item_start[which, k]), np.int64(a.item[which, k, 0] & LOW32)
+            if which == _ANSWERS and address[k, 0] != U(0):
+                kind = np.uint8(address[k, 0])
+                _address(c, near4, prefix6, seed6, bloom, kind, address[k, 1], address[k, 2], row, field, k)
+                continue
+            if which == _MAIL_TO:
+                _probe(p, exact_hash(seeds[EMAIL], buf, begin, n), begin, n, k, EMAIL, True)
+            _hash_name(p, seeds[DOMAIN], buf, begin, n, k)
+        _ask(p, bloom, c, rows, field, True)
+        element = end
+    return element
 
 
 @inlined
@@ -337,7 +295,7 @@ def confirm(a: Arrays, x: IndexArrays, c: Candidates, hits: Hits, first: Num) ->
                     net4[left] == low if kind == IPV4 else net6_high[left] == high and net6_low[left] == low
                 ):
                     entry = np.int64(entries[left])
-                    if valid_from[entry] <= now <= valid_until[entry]:
+                    if valid_from[entry] <= now < valid_until[entry]:
                         if hits.count[0] >= hits.row.shape[0]:
                             hits.count[0] = before
                             return k
@@ -349,8 +307,8 @@ def confirm(a: Arrays, x: IndexArrays, c: Candidates, hits: Hits, first: Num) ->
         h, begin, n = c.first[k], np.int64(c.begin[k]), np.int64(c.length[k])
         place = h & mask
         while slots[place] != U(0):
-            if slots[place] & ~_LOW32 == h & ~_LOW32:
-                entry = np.int64(slots[place] & _LOW32) - 1
+            if slots[place] & ~LOW32 == h & ~LOW32:
+                entry = np.int64(slots[place] & LOW32) - 1
                 origin = at[entry]
                 same = np.int64(kinds[entry]) == kind and at[entry + 1] - origin == n
                 j = 0
@@ -358,7 +316,7 @@ def confirm(a: Arrays, x: IndexArrays, c: Candidates, hits: Hits, first: Num) ->
                     same = data[origin + j] == byte_at(buf, begin + j)
                     j += 1
                 if same:
-                    if valid_from[entry] <= now <= valid_until[entry] and (c.whole[k] or not exact_only[entry]):
+                    if valid_from[entry] <= now < valid_until[entry] and (c.whole[k] or not exact_only[entry]):
                         _record(hits, row, field, entry, item)
                     break
             place = (place + U(1)) & mask

@@ -62,7 +62,7 @@ class Indicator(msgspec.Struct, frozen=True, kw_only=True):
     pap: Pap | None = None
     confidence: int | None = None  # 0-100, STIX 2.1 section 3.2
     valid_from: int | None = None
-    valid_until: int | None = None
+    valid_until: int | None = None  # from this moment on it no longer counts (STIX 2.1, 4.7.1)
     context: Context = Context()
     line: int | None = None
 

@@ -91,7 +91,7 @@ def _assertion(one: Assertion) -> dict[str, Any]:
 def _counts(one: Assertion, at: int, matched_at: int) -> bool:
     begun = one.valid_from is None or one.valid_from <= at
     return (
-        begun and (one.valid_until is None or at <= one.valid_until) and one.known_at <= matched_at and not one.gone_at
+        begun and (one.valid_until is None or at < one.valid_until) and one.known_at <= matched_at and not one.gone_at
     )
 
 

@@ -298,9 +298,9 @@ with span as (
            max(matched_at) as matched_to from hit group by value_id),
 judged as (
     select word.*,
-           known_at <= matched_from and coalesce(valid_from <= seen_from, true) and coalesce(seen_to <= valid_until, true)
+           known_at <= matched_from and coalesce(valid_from <= seen_from, true) and coalesce(seen_to < valid_until, true)
                as always,
-           known_at > matched_to or coalesce(valid_from > seen_to, false) or coalesce(seen_from > valid_until, false)
+           known_at > matched_to or coalesce(valid_from > seen_to, false) or coalesce(seen_from >= valid_until, false)
                as never
     from word join span using (value_id)),
 mixed as (select distinct value_id from judged where not (always or never)),
@@ -313,7 +313,7 @@ by_hit as (
            list_sort(list_distinct(flatten(list(word.actors)))) as actors
     from hit join mixed using (value_id) join word using (value_id)
     where word.known_at <= hit.matched_at
-          and coalesce(word.valid_from <= hit.seen_at, true) and coalesce(hit.seen_at <= word.valid_until, true)
+          and coalesce(word.valid_from <= hit.seen_at, true) and coalesce(hit.seen_at < word.valid_until, true)
     group by hit.n)
 select hit.*, k.text as indicator, k.type, coalesce(k.false_positive, false) as false_positive,
        coalesce(v.sources, h.sources, 0) as sources, coalesce(v.marking, h.marking) as marking,

@@ -11,7 +11,7 @@ import pytest
 
 from haechi.detect import index
 from haechi.detect.index import FORMAT, Index, build, load, write
-from haechi.detect.match_kernel import IndexArrays
+from haechi.detect.index_kernel import IndexArrays
 from haechi.model.errors import NodeCannot
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from haechi.detect.index_kernel import EXACT_TYPES
 from haechi.detect.match import FIELDS, PLAN
-from haechi.detect.match_kernel import EXACT_TYPES
 from haechi.model import normal
 from haechi.model.block import TEXT
 from haechi.model.errors import BadInput
@@ -94,7 +94,7 @@ def expected(indicators: list[tuple[Any, ...]], records: list[dict[str, Any]]) -
         seen = list(observed(rec))
         at = (datetime.fromisoformat(rec["timestamp"]) - EPOCH) // timedelta(microseconds=1)
         for id, (type, text, begins, ends) in enumerate(((*i, None, None)[:4] for i in indicators), 1):
-            if (begins is None or begins <= at) and (ends is None or at <= ends):
+            if (begins is None or begins <= at) and (ends is None or at < ends):
                 found |= {(number, id) for kind, one in seen if holds(str(type), text, kind, one)}
     return found
 
@@ -317,13 +317,25 @@ def test_one_text_in_several_types(sightings_of: Run) -> None:
     assert hits(sightings_of(values, logged)) == {(0, 1), (1, 2), (2, 3)}
 
 
+@pytest.mark.parametrize(
+    "name", [("a." * 300_000) + "evil.example", "." * 400_000 + "evil.example", "a." * 126 + "evil.example"]
+)
+def test_of_an_endless_name_the_end_is_looked_at(sightings_of: Run, name: str) -> None:
+    """No log may make the matcher look at more than a legal name's length, let alone write beyond its lists."""
+    shown = record(dns={"rrname": name}, tls={"sni": name}, smtp={"mail_from": f"a@{name}", "rcpt_to": [f"b@{name}"]})
+    values = [("domain", "evil.example"), *(("domain", "a." * n + "evil.example") for n in range(1, 10))]
+    found = hits(sightings_of(values, [shown]))
+    assert (0, 1) in found
+    assert found == {(0, id) for id, (_, text) in enumerate(values, 1) if name.endswith("." + text)}
+
+
 @pytest.mark.parametrize(("begins", "ends"), [(T0, None), (None, T0), (T0, T0), (None, None)])
 def test_windows(sightings_of: Run, begins: int | None, ends: int | None) -> None:
     """Just before, at and after each bound; both bounds belong to the window (as `node.events` counts them)."""
     for value in (("ipv4", "192.0.2.1"), ("ipv6", "2001:db8::1"), ("domain", "evil.com")):
         for at in (T0 - 1, T0, T0 + 1):
             shown = record(at=at, src_ip="192.0.2.1", dest_ip="2001:db8::1", dns={"rrname": "evil.com"})
-            inside = (begins is None or begins <= at) and (ends is None or at <= ends)
+            inside = (begins is None or begins <= at) and (ends is None or at < ends)
             assert bool(sightings_of([(*value, begins, ends)], [shown])) == inside, (value, at - T0)
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haechi.detect.index import build
-from haechi.detect.match_kernel import EXACT_TYPES, IndexArrays, bloom_word, hash_values, maybe, mix
+from haechi.detect.index_kernel import EXACT_TYPES, IndexArrays, bloom_word, hash_values, maybe, mix
 from haechi.model.jit import kernel
 from tests.detect.conftest import table_of
 

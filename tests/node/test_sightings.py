@@ -23,14 +23,14 @@ def node(node_of: Any) -> Iterator[Any]:
     begin = node.now - 5 * node.hour
     node.clock.at = node.now - 100 * node.hour
     node.knows("cert", "203.0.113.1", actors=["Lazarus"], marking=Tlp.AMBER)
-    node.knows("isac", "203.0.113.1", actors=["Kimsuky"], marking=Tlp.RED, valid_until=begin + node.hour)
+    node.knows("isac", "203.0.113.1", actors=["Kimsuky"], marking=Tlp.RED, valid_until=begin + node.hour + 1)
     node.knows("cert", "evil.example", actors=["Kimsuky", "Lazarus"], marking=Tlp.GREEN)
     node.knows("cert", "203.0.113.3", actors=["Lazarus"])
     node.knows("cert", "203.0.113.4")
     node.clock.at = node.now
     lines = [
         node.line(begin, "203.0.113.1", FAB),  # both sources count
-        node.line(begin + node.hour, "203.0.113.1", GRID),  # valid_until itself still counts
+        node.line(begin + node.hour, "203.0.113.1", GRID),  # the last moment at which that counts
         node.line(begin + node.hour + 1, "203.0.113.1", FAB),  # only cert's
         node.line(begin + 2 * node.hour, "10.0.0.1", FAB, event_type="dns", dns={"rrname": "a.evil.example"}),
         node.line(begin + 3 * node.hour, "203.0.113.3", GRID),  # its assertion goes later
@@ -105,7 +105,7 @@ def test_the_same_as_asking_each_sighting_alone(node: Any) -> None:
                 if one.known_at <= row["matched_at"]
                 and one.gone_at is None
                 and (one.valid_from is None or one.valid_from <= row["time"])
-                and (one.valid_until is None or row["time"] <= one.valid_until)
+                and (one.valid_until is None or row["time"] < one.valid_until)
             ]
             assert row["asserted"] == bool(counting)
             assert row["sources"] == len({one.source for one in counting})

@@ -63,7 +63,7 @@ def expire_outdated(conn: Connection, *, at: int) -> int:
     closed = conn.execute(
         text(
             "UPDATE assertion SET gone_at = :at, gone_why = 'its validity ended' WHERE gone_at IS NULL AND object_id IN"
-            " (SELECT object_id FROM object_version WHERE to_at IS NULL AND valid_until < :at)"
+            " (SELECT object_id FROM object_version WHERE to_at IS NULL AND valid_until <= :at)"
         ),
         {"at": at},
     ).rowcount
