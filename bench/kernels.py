@@ -20,10 +20,10 @@ from bench.measure import default_folder, machine
 from bench.prepared import data_of
 from haechi.detect import index
 from haechi.detect.match import Matcher
-from haechi.ingest.engine import engine_for
-from haechi.ingest.finish_kernel import PartyTable, finish_rows
+from haechi.ingest.engines.engine import engine_for
+from haechi.ingest.normal_forms.finish_kernel import PartyTable, finish_rows
 from haechi.ingest.readers.eve import READER
-from haechi.ingest.time_kernel import TimeRule
+from haechi.ingest.normal_forms.time_kernel import TimeRule
 from haechi.model.block import BAD, BLANK, POSITION, ROWS, SLOW, Block
 
 _FAR = 2**62

@@ -39,9 +39,9 @@ def timed(owner: Any, name: str, step: str) -> None:
 def wrap() -> None:
     """Every step of the way from bytes to the commit."""
     from haechi.detect.match import Matcher
-    from haechi.ingest.engine import JsonEngine
+    from haechi.ingest.engines.engine import JsonEngine
     from haechi.ingest.feed import Feed
-    from haechi.ingest.finish import Finisher
+    from haechi.ingest.normal_forms.finish import Finisher
     from haechi.model.block import Block
     from haechi.node import ingest, worker
     from haechi.node.batch import Batch

@@ -8,7 +8,7 @@ from threading import Lock
 
 from sqlalchemy import Connection
 
-from haechi.ingest.engine import Engine, engine_for
+from haechi.ingest.engines.engine import Engine, engine_for
 from haechi.ingest.feed import TAIL, Feed
 from haechi.ingest.reader import Reader
 from haechi.ingest.source import HEAD_LENGTH, Source

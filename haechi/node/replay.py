@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from haechi.ingest.finish_kernel import PartyTable
+from haechi.ingest.normal_forms.finish_kernel import PartyTable
 from haechi.ingest.reader import Reader
 from haechi.ingest.readers import reader_named
-from haechi.ingest.rules import DAY, party_table, time_rule
+from haechi.ingest.normal_forms.rules import DAY, party_table, time_rule
 from haechi.model.errors import Conflict, NodeCannot
 from haechi.model.event import EVENT, LAKE_SCHEMA, QUARANTINE, SIGHTING
 from haechi.node import quarantine

@@ -13,9 +13,9 @@ import pyarrow as pa
 from haechi.detect.index import Index
 from haechi.detect.match import Matcher
 from haechi.detect.sightings import sighting_table
-from haechi.ingest.engine import Engine, engine_for
+from haechi.ingest.engines.engine import Engine, engine_for
 from haechi.ingest.feed import Piece
-from haechi.ingest.finish import Finisher
+from haechi.ingest.normal_forms.finish import Finisher
 from haechi.ingest.quarantine import RefusedRecord, refused_records
 from haechi.ingest.reader import Reader
 from haechi.ingest.source import Source

@@ -3,7 +3,7 @@
 More special patterns stand before more general ones: the first that fits counts.
 """
 
-from haechi.ingest.template_table import Program, Template
+from haechi.ingest.engines.text.template_table import Program, Template
 
 _PAM: tuple[Template, ...] = (
     Template("pam_unix({_}): authentication failure; {_}rhost={host}  user={user}", "PAM authentication failure", "failure"),

@@ -1,0 +1,1 @@
+"""Columns between separators: Zeek's TSV, and CSV by a mapping file."""

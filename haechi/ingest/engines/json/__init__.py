@@ -1,0 +1,1 @@
+"""JSON, one record a line: a scanner driven by the paths that a reader names."""

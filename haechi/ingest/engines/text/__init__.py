@@ -1,0 +1,1 @@
+"""Free text: syslog messages by templates, CEF, access logs."""

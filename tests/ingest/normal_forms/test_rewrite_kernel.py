@@ -1,0 +1,64 @@
+"""Rewritten cells: capitals of short and long strings, colons of digests, the slow list's end."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haechi.ingest.normal_forms import rewrite_kernel
+from haechi.ingest.normal_forms.rewrite_kernel import Cells
+from haechi.model.block import SLOW, Block, T
+from haechi.model.jit import Num, kernel
+
+SLOT = np.int64(T["proto"])
+
+
+@kernel
+def _lower(c: Cells, short: Num) -> None:
+    if short:
+        rewrite_kernel.lower_short(c, SLOT, np.int64(0))
+    else:
+        rewrite_kernel.lower(c, SLOT, np.int64(0))
+
+
+@kernel
+def _colons(c: Cells) -> None:
+    rewrite_kernel.without_colons(c, SLOT, np.int64(0))
+
+
+@kernel
+def _later(c: Cells, rows: Num, slots: Num) -> None:
+    rewrite_kernel.later(c, rows, slots, SLOT, np.int64(0))
+
+
+def filled(text: str) -> tuple[Block, Cells]:
+    block = Block(chunk=1024, rows=64)
+    block.reset(0)
+    assert block.put_text(int(SLOT), 0, text)
+    a = block.a
+    return block, Cells(a.text, a.start, a.valid, a.buf, a.state)
+
+
+def shown(block: Block) -> str | None:
+    value: str | None = block.columns(1)["proto"].to_pylist()[0]
+    return value
+
+
+@given(st.text(min_size=1, max_size=40), st.booleans())
+def test_ascii_capitals_become_small_and_nothing_else_changes(text: str, short: bool) -> None:
+    block, cells = filled(text)
+    _lower(cells, short)
+    assert shown(block) == "".join(c.lower() if c.isascii() else c for c in text)
+
+
+def test_colons_of_a_digest_go() -> None:
+    block, cells = filled("AB:cd:01")
+    _colons(cells)
+    assert shown(block) == "ABcd01"
+
+
+def test_what_the_slow_list_has_no_room_for_is_null_and_not_kept_as_it_was() -> None:
+    block, cells = filled("x")
+    _later(cells, np.zeros(1, np.int32), np.zeros(1, np.int16))
+    assert (int(block.a.state[SLOW]), block.text(int(SLOT), 0)) == (1, "x")
+    _later(cells, np.zeros(1, np.int32), np.zeros(1, np.int16))
+    assert (int(block.a.state[SLOW]), block.text(int(SLOT), 0)) == (1, None)
