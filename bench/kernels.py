@@ -22,8 +22,8 @@ from haechi.detect import index
 from haechi.detect.match import Matcher
 from haechi.ingest.engines.engine import engine_for
 from haechi.ingest.normal_forms.finish_kernel import PartyTable, finish_rows
-from haechi.ingest.readers.eve import READER
 from haechi.ingest.normal_forms.time_kernel import TimeRule
+from haechi.ingest.readers.eve import READER
 from haechi.model.block import BAD, BLANK, POSITION, ROWS, SLOW, Block
 
 _FAR = 2**62

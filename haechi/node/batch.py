@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from haechi.ingest.feed import Piece
-from haechi.ingest.quarantine import RefusedRecord
 from haechi.ingest.normal_forms.rules import DAY
+from haechi.ingest.quarantine import RefusedRecord
 from haechi.model.errors import Conflict
 from haechi.model.event import LAKE_SCHEMA, QUARANTINE, SIGHTING
 from haechi.node.inputs import OpenInput

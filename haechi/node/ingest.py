@@ -21,9 +21,9 @@ from haechi.detect.index import Index
 from haechi.ingest.engines.delimited.csv_mapping import csv_reader, load_mapping
 from haechi.ingest.engines.engine import Engine
 from haechi.ingest.feed import Piece
+from haechi.ingest.normal_forms.rules import DAY, party_table, time_rule
 from haechi.ingest.reader import Reader
 from haechi.ingest.readers import reader_named, recognise
-from haechi.ingest.normal_forms.rules import DAY, party_table, time_rule
 from haechi.model.errors import HaechiError, NodeCannot, UsageError
 from haechi.node.batch import Batch
 from haechi.node.home import Home

@@ -15,12 +15,12 @@ import pyarrow as pa
 
 from haechi.detect import index
 from haechi.detect.match import Matcher
-from haechi.ingest.engines.delimited.csv_mapping import csv_reader, read_mapping
 from haechi.ingest.document_kernel import flatten
+from haechi.ingest.engines.delimited.csv_mapping import csv_reader, read_mapping
 from haechi.ingest.engines.engine import Engine, engine_for
 from haechi.ingest.normal_forms.finish import Finisher
-from haechi.ingest.readers import reader_named
 from haechi.ingest.normal_forms.rules import party_table, time_rule
+from haechi.ingest.readers import reader_named
 from haechi.model.block import POSITION, ROWS, Block
 from haechi.model.jit import cache_folder
 

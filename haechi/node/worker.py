@@ -17,8 +17,8 @@ from haechi.ingest.engines.engine import Engine
 from haechi.ingest.feed import Piece
 from haechi.ingest.normal_forms.finish import Finisher
 from haechi.ingest.normal_forms.finish_kernel import PartyTable
-from haechi.ingest.quarantine import RefusedRecord, refused_by_feed, refused_records
 from haechi.ingest.normal_forms.time_kernel import TimeRule
+from haechi.ingest.quarantine import RefusedRecord, refused_by_feed, refused_records
 from haechi.model.block import BAD, BLANK, LINES, POSITION, ROWS, Block, N
 from haechi.model.event import EVENT
 from haechi.store.lake import Lake, Staged

@@ -16,8 +16,8 @@ from haechi.detect.match import Matcher
 from haechi.detect.sightings import sighting_table
 from haechi.ingest.engines.engine import engine_for
 from haechi.ingest.normal_forms.finish import Finisher
-from haechi.ingest.readers import eve
 from haechi.ingest.normal_forms.rules import party_table, time_rule
+from haechi.ingest.readers import eve
 from haechi.model.block import POSITION, ROWS, Block
 from haechi.model.suffix import is_public_suffix
 

@@ -13,8 +13,8 @@ import pytest
 from haechi.ingest.engines.delimited.csv_mapping import CsvMapping
 from haechi.ingest.engines.engine import engine_for
 from haechi.ingest.normal_forms.finish_kernel import PartyTable, finish_rows
-from haechi.ingest.reader import Reader
 from haechi.ingest.normal_forms.time_kernel import TimeRule
+from haechi.ingest.reader import Reader
 from haechi.model.block import BAD, BLANK, LINES, PADDING, POSITION, ROWS, Block
 
 ROOT = Path(__file__).parent.parent.parent

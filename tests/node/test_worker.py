@@ -10,8 +10,8 @@ import pytest
 from haechi.detect.index import Index
 from haechi.ingest.engines.engine import engine_for
 from haechi.ingest.feed import Piece
-from haechi.ingest.readers import eve
 from haechi.ingest.normal_forms.rules import party_table, time_rule
+from haechi.ingest.readers import eve
 from haechi.model.event import LAKE_SCHEMA
 from haechi.node import worker as worker_module
 from haechi.node.matching import current_index

@@ -10,16 +10,16 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from haechi.ingest.engines.text.access_engine import access_engine
-from haechi.ingest.engines.text.cef_engine import cef_engine
 from haechi.ingest.engines.constants import Constants, meaning_of
 from haechi.ingest.engines.delimited.csv_engine import csv_engine
 from haechi.ingest.engines.delimited.delimited_table import zeek_engine
-from haechi.ingest.normal_forms.finish_kernel import Meaning
 from haechi.ingest.engines.json.json_kernel import scan_json
 from haechi.ingest.engines.json.json_table import json_table
-from haechi.ingest.reader import Reader
+from haechi.ingest.engines.text.access_engine import access_engine
+from haechi.ingest.engines.text.cef_engine import cef_engine
 from haechi.ingest.engines.text.syslog_engine import syslog_engine
+from haechi.ingest.normal_forms.finish_kernel import Meaning
+from haechi.ingest.reader import Reader
 from haechi.model.block import ROWS, Block
 
 HEAD = 65536  # bytes of an input that `engine_for` and the readers' `recognise` look at, at most

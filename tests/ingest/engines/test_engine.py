@@ -7,17 +7,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from haechi.ingest.engines.constant_kernel import fill_constants
+from haechi.ingest.engines.constants import Constants, meaning_of
+from haechi.ingest.engines.engine import Engine, engine_for
 from haechi.ingest.engines.text.access_engine import AccessEngine
 from haechi.ingest.engines.text.access_kernel import scan_access
 from haechi.ingest.engines.text.cef_engine import CefEngine
 from haechi.ingest.engines.text.cef_kernel import scan_cef
-from haechi.ingest.engines.constant_kernel import fill_constants
-from haechi.ingest.engines.constants import Constants, meaning_of
-from haechi.ingest.engines.engine import Engine, engine_for
-from haechi.ingest.reader import Reader
-from haechi.ingest.readers import READERS, reader_named, recognise
 from haechi.ingest.engines.text.syslog_engine import SyslogEngine
 from haechi.ingest.engines.text.syslog_kernel import scan_syslog
+from haechi.ingest.reader import Reader
+from haechi.ingest.readers import READERS, reader_named, recognise
 from haechi.model.block import ROWS, Block, T
 from haechi.model.errors import BadInput, UsageError
 from tests.ingest.conftest import ROOT, Read, read_text

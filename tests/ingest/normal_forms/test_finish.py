@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from haechi.ingest.engines.engine import engine_for
 from haechi.ingest.normal_forms.finish import Finisher, _mailbox
-from haechi.ingest.readers import eve
 from haechi.ingest.normal_forms.rules import party_table, time_rule
+from haechi.ingest.readers import eve
 from haechi.model.block import ITEMS, ROWS, Block, L, T
 from haechi.model.errors import BadInput
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haechi.ingest.refusal import BAD_TIME, NO_ZONE, OK
 from haechi.ingest.normal_forms.time_kernel import TimeRule, parse_time, usual_time
+from haechi.ingest.refusal import BAD_TIME, NO_ZONE, OK
 from haechi.model.jit import Num, kernel
 
 

@@ -3,7 +3,17 @@
 import numpy as np
 import pyarrow as pa
 
-from haechi.ingest.engines.json.json_kernel import AS_EXTRA, AS_ITEM, AS_NUMBER, AS_OBJECT, AS_TEXT, C1, C2, SLOTS, FieldTable
+from haechi.ingest.engines.json.json_kernel import (
+    AS_EXTRA,
+    AS_ITEM,
+    AS_NUMBER,
+    AS_OBJECT,
+    AS_TEXT,
+    C1,
+    C2,
+    SLOTS,
+    FieldTable,
+)
 from haechi.ingest.reader import Reader
 from haechi.model.block import L, N, T
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pyarrow as pa
 
+from haechi.ingest.engines.constants import Constants, meaning_of
 from haechi.ingest.engines.text.access_kernel import scan_access
 from haechi.ingest.engines.text.cell_kernel import MOST_CELLS
-from haechi.ingest.engines.constants import Constants, meaning_of
 from haechi.ingest.reader import Reader
 from haechi.model.block import ROWS, Block
 

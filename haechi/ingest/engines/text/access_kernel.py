@@ -7,9 +7,9 @@ escapes quotes, backslashes and control characters, nginx writes `\xNN`; both ar
 import numpy as np
 
 from haechi.ingest.engines.text.cell_kernel import EXTRA, NUMBER, digits, fill_row, put
-from haechi.ingest.refusal import ARENA_FULL, NO_TEMPLATE, OK
 from haechi.ingest.engines.text.row_kernel import line_bounds, skip_spaces, token_end
 from haechi.ingest.engines.text.template_kernel import put_host
+from haechi.ingest.refusal import ARENA_FULL, NO_TEMPLATE, OK
 from haechi.ingest.text_kernel import has_room, utf8_valid
 from haechi.model.block import ARENA, BAD, BLANK, LINES, POSITION, ROWS, Arrays, N, T
 from haechi.model.jit import Num, kernel, part

@@ -3,13 +3,13 @@
 import numpy as np
 import pyarrow as pa
 
-from haechi.ingest.engines.text.cef_kernel import FIRST_TIME, HASH, KEY_BYTE, scan_cef
-from haechi.ingest.engines.text.cell_kernel import MOST_CELLS, NUMBER
 from haechi.ingest.engines.constants import Words, meaning_of
 from haechi.ingest.engines.delimited.delimited_table import ExtraKeys
+from haechi.ingest.engines.text.cef_kernel import FIRST_TIME, HASH, KEY_BYTE, scan_cef
+from haechi.ingest.engines.text.cell_kernel import MOST_CELLS, NUMBER
 from haechi.ingest.engines.text.keys import Keys
-from haechi.ingest.reader import Field, Reader
 from haechi.ingest.engines.text.syslog_header_kernel import INFERRED
+from haechi.ingest.reader import Field, Reader
 from haechi.model.block import POSITION, ROWS, Block, N, T
 
 _TIMES = {"rt": 0, "start": 1, "end": 2}  # in this order the event's time is taken from them

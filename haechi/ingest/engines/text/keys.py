@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from haechi.ingest.engines.text.cell_kernel import EXTRA
 from haechi.ingest.engines.delimited.delimited_table import ExtraKeys
+from haechi.ingest.engines.text.cell_kernel import EXTRA
 from haechi.ingest.engines.text.key_kernel import KEY_SLOTS, LONGEST_KEY, MOST_KEYS, KeyTable
 
 _PRIME, _MASK = 0x9E3779B97F4A7C15, 2**64 - 1

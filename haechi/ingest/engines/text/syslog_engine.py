@@ -3,15 +3,15 @@
 import numpy as np
 import pyarrow as pa
 
-from haechi.ingest.engines.text.cell_kernel import MOST_CELLS
 from haechi.ingest.engines.constants import Words, meaning_of
 from haechi.ingest.engines.delimited.delimited_table import ExtraKeys
+from haechi.ingest.engines.text.cell_kernel import MOST_CELLS
 from haechi.ingest.engines.text.keys import Keys
-from haechi.ingest.reader import Reader
-from haechi.ingest.readers.syslog_messages import PROGRAMS
 from haechi.ingest.engines.text.syslog_header_kernel import INFERRED
 from haechi.ingest.engines.text.syslog_kernel import scan_syslog
 from haechi.ingest.engines.text.template_table import compile_templates
+from haechi.ingest.reader import Reader
+from haechi.ingest.readers.syslog_messages import PROGRAMS
 from haechi.model.block import POSITION, ROWS, Block
 
 

@@ -5,7 +5,6 @@ import numpy as np
 from haechi.ingest.engines.text.cell_kernel import EXTRA, NUMBER, fill_row, put
 from haechi.ingest.engines.text.key_kernel import KeyTable
 from haechi.ingest.engines.text.parameter_kernel import UNKNOWN_KEY, put_parameters
-from haechi.ingest.refusal import ARENA_FULL, NO_TIME, OK
 from haechi.ingest.engines.text.row_kernel import line_bounds, same_bytes
 from haechi.ingest.engines.text.syslog_header_kernel import (
     DATA,
@@ -20,6 +19,7 @@ from haechi.ingest.engines.text.syslog_header_kernel import (
     read_header,
 )
 from haechi.ingest.engines.text.template_kernel import TemplateTable, find_program, match_template, put_captures
+from haechi.ingest.refusal import ARENA_FULL, NO_TIME, OK
 from haechi.model.block import BAD, BLANK, LINES, POSITION, ROWS, Arrays, N, T
 from haechi.model.jit import Num, kernel, part
 

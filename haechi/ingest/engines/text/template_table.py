@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from haechi.ingest.engines.text.cell_kernel import EXTRA, NUMBER
 from haechi.ingest.engines.delimited.delimited_table import ExtraKeys
+from haechi.ingest.engines.text.cell_kernel import EXTRA, NUMBER
 from haechi.ingest.engines.text.template_kernel import DIGITS, END, HOST, LAST, SKIP, USER_HOST, WORDS, TemplateTable
 from haechi.model.block import N, T
 

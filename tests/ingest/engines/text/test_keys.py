@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haechi.ingest.engines.text.cell_kernel import EXTRA
 from haechi.ingest.engines.delimited.delimited_table import ExtraKeys
+from haechi.ingest.engines.text.cell_kernel import EXTRA
 from haechi.ingest.engines.text.key_kernel import LONGEST_KEY, MOST_KEYS, KeyTable, find_key
 from haechi.ingest.engines.text.keys import OTHERS, Keys
 from haechi.model.jit import Num, kernel

@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haechi.ingest.engines.text.cell_kernel import EXTRA, MOST_CELLS
 from haechi.ingest.engines.delimited.delimited_table import ExtraKeys
+from haechi.ingest.engines.text.cell_kernel import EXTRA, MOST_CELLS
 from haechi.ingest.engines.text.key_kernel import KeyTable
 from haechi.ingest.engines.text.keys import Keys
 from haechi.ingest.engines.text.parameter_kernel import UNKNOWN_KEY, put_parameters

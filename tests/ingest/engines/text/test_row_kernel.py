@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haechi.ingest.refusal import BAD_UTF8, CONTROL_CHARACTER, OK
 from haechi.ingest.engines.text.row_kernel import line_bounds
+from haechi.ingest.refusal import BAD_UTF8, CONTROL_CHARACTER, OK
 from haechi.model.jit import Num, kernel
 
 _MARK = b"\xef\xbb\xbf"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from haechi.ingest.engines.text.cell_kernel import EXTRA, MOST_CELLS, NUMBER
 from haechi.ingest.engines.delimited.delimited_table import ExtraKeys
+from haechi.ingest.engines.text.cell_kernel import EXTRA, MOST_CELLS, NUMBER
 from haechi.ingest.engines.text.template_kernel import TemplateTable, find_program, match_template, put_captures
 from haechi.ingest.engines.text.template_table import Program, Template, compile_templates
 from haechi.model.block import N, T
