@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from haechi.detect.index_kernel import DOMAIN, EMAIL, FNV, LOW32, IndexArrays, U, address_hash, exact_hash, maybe, mix
+from haechi.model.address_kernel import parse_ipv4
 from haechi.model.block import ITEMS, TEXT, Arrays, L, N, T
 from haechi.model.jit import Num, byte_at, inlined, kernel, load64, trailing_zeros
 
@@ -161,6 +162,15 @@ def _address(
             _note(c, row, field, IPV6, item, high, low, 0, 0, True)
 
 
+@inlined
+def _host_address(buf: Num, begin: Num, n: Num) -> Num:
+    """(is one, address) of a host that is an IPv4 address: behind a proxy the log shows the attacker's only here."""
+    last = byte_at(buf, begin + n - 1)
+    if n < 7 or n > 15 or last < 48 or last > 57:
+        return False, U(0)
+    return parse_ipv4(buf, begin, begin + n)
+
+
 @kernel
 def find_candidates(
     a: Arrays, x: IndexArrays, p: Probes, c: Candidates, plan: Num, first_row: Num, end_row: Num
@@ -203,7 +213,13 @@ def find_candidates(
                         continue
                     begin, n = np.int64(start[slot, r]), np.int64(text[slot, r, 0] & LOW32)
                     if kind == DOMAIN:
-                        _hash_name(p, seeds[DOMAIN], buf, begin, n, r)
+                        four, low = _host_address(buf, begin, n)
+                        if four:
+                            _address(
+                                c, near4, prefix6, seed6, bloom, np.uint8(4), U(0), low, r, slot, np.int64(-1)
+                            )  # fmt: skip
+                        else:
+                            _hash_name(p, seeds[DOMAIN], buf, begin, n, r)
                     else:
                         _probe(p, exact_hash(seeds[kind], buf, begin, n), begin, n, r, kind, True)
                 word_row += 64

@@ -6,16 +6,13 @@ what was acknowledged is on disk, and a second run goes on from there.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
 import msgspec
-from deltalake.exceptions import DeltaError
-from sqlalchemy.exc import OperationalError
 
 from haechi.detect.index import Index
 from haechi.ingest.engines.delimited.csv_mapping import csv_reader, load_mapping
@@ -24,8 +21,9 @@ from haechi.ingest.feed import Piece
 from haechi.ingest.normal_forms.rules import DAY, party_table, time_rule
 from haechi.ingest.reader import Reader
 from haechi.ingest.readers import reader_named, recognise
-from haechi.model.errors import HaechiError, NodeCannot, UsageError
+from haechi.model.errors import HaechiError, UsageError
 from haechi.node.batch import Batch
+from haechi.node.disk import disk_errors
 from haechi.node.home import Home
 from haechi.node.inputs import OpenInput, open_input
 from haechi.node.matching import current_index
@@ -91,11 +89,12 @@ def ingest(
 ) -> IngestResult:
     """Read the logs into the node's lake and match them. Paths may be files, folders or "-" for standard input.
 
-    Raises BadInput where a log can't be opened or its format isn't recognised, before anything of it is read; NodeCannot
-    where the disk is full. What was committed until then stays, and the same call goes on from there.
+    A log that can't be opened or isn't recognised is left out and says why in its result's `problem`; the others are
+    read. Raises UsageError, before anything is read, where the call itself is wrong (no such format, a wrong mapping), and
+    NodeCannot where the disk is full: what was committed until then stays, and the same call goes on from there.
     """
     begun = time.perf_counter()
-    with _disk_errors(), _Run(home, format, sensor, zone, mapping, progress) as run:
+    with disk_errors("the batch"), _Run(home, format, sensor, zone, mapping, progress) as run:
         for path in expand(paths):
             run.add(path)
         run.go()
@@ -122,19 +121,6 @@ def expand(paths: Iterable[Path | str]) -> list[Path | None]:
         else:
             found.append(path)
     return found
-
-
-@contextmanager
-def _disk_errors() -> Iterator[None]:
-    """What the disk refused, whichever library met it, as the node's own error."""
-    try:
-        yield
-    except (OSError, DeltaError, OperationalError) as error:
-        why = error.strerror if isinstance(error, OSError) else getattr(error, "orig", None)
-        raise NodeCannot(
-            f"the batch could not be written: {why or error}",
-            advice="Make room, then run the same command: it goes on from what was committed",
-        ) from error
 
 
 class _Run:

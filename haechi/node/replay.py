@@ -23,9 +23,10 @@ from haechi.ingest.normal_forms.finish_kernel import PartyTable
 from haechi.ingest.normal_forms.rules import DAY, party_table, time_rule
 from haechi.ingest.reader import Reader
 from haechi.ingest.readers import reader_named
-from haechi.model.errors import Conflict, NodeCannot
+from haechi.model.errors import Conflict
 from haechi.model.event import EVENT, LAKE_SCHEMA, QUARANTINE, SIGHTING
 from haechi.node import quarantine
+from haechi.node.disk import disk_errors
 from haechi.node.home import Home
 from haechi.node.ingest import OLDEST_DAYS
 from haechi.node.matching import current_index
@@ -69,13 +70,17 @@ def replay(
     """Read the chosen records again; `format` names another reader than theirs, `zone` the zone of their sensors.
 
     `progress` is told how many records are done. Raises `UsageError` for an unknown format or a CSV record without a
-    mapping, `BadInput` for an unknown zone, `Conflict` where a sensor has another zone already or where others keep
+    mapping, `BadInput` for an unknown zone, `NodeCannot` where the disk is full, `Conflict` where a sensor has another zone already or where others keep
     writing; what was committed until then stays so.
     """
-    run = _Run(home, chosen, reader_named(format) if format else None, mapping)
-    if zone:
-        run.set_zone(zone)
-    return run.go(progress or (lambda _: None))
+    with disk_errors("what was read again"):
+        run = _Run(home, chosen, reader_named(format) if format else None, mapping)
+        if zone:
+            run.set_zone(zone)
+        done = run.go(progress or (lambda _: None))
+    counts = {"read": done.read, "sightings": done.sightings, "left": done.left}
+    home.audit().append("quarantine.replay", subject="quarantine", details={"format": format, "zone": zone, **counts})
+    return done
 
 
 @dataclass(slots=True)
@@ -209,13 +214,8 @@ class _Run:
             staged = whole
         except FileNotFoundError:
             pass
-        except OSError as error:
+        finally:
             self._lake.discard(staged)
-            raise NodeCannot(
-                f"the replay could not be written: {error.strerror or error}",
-                advice="Make room, then run the same command: what it had done stays done",
-            ) from error
-        self._lake.discard(staged)
         return None
 
     def _stage_rest(self, name: str, outcome: _Outcome, staged: list[Staged]) -> None:
@@ -237,7 +237,8 @@ class _Run:
             return
         table = pa.concat_tables(tables, promote_options="default").sort_by("ts")
         days = pc.floor(pc.divide(table["ts"].cast(pa.int64()), DAY)).to_numpy()
-        staged += [self._lake.write(kind, day, table.filter(pa.array(days == day))) for day in np.unique(days).tolist()]
+        for day in np.unique(days).tolist():
+            staged.append(self._lake.write(kind, day, table.filter(pa.array(days == day))))  # noqa: PERF401 (what is written must be known if the next one fails)
 
 
 def _day(name: str) -> int:

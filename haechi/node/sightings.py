@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from haechi.model.country import CODES
 from haechi.model.errors import UsageError
 from haechi.model.indicator import ValueType
 from haechi.model.marking import Tlp
@@ -185,7 +186,7 @@ def _check(wanted: Wanted) -> None:
     for name, given, known in (("sector", wanted.sector, SECTORS), ("type", wanted.type, kinds)):
         if given and given not in known:
             raise UsageError(f"no {name} {given!r}", advice=f"One of: {', '.join(known)}")
-    if wanted.country not in ("", "-") and not (len(wanted.country) == 2 and wanted.country.isalpha()):
+    if wanted.country not in ("", "-") and wanted.country.upper() not in CODES:
         raise UsageError(f"{wanted.country!r} is no country", advice="Write it as TW or KR; - is: of no known party")
     if wanted.since is not None and wanted.until is not None and wanted.since >= wanted.until:
         raise UsageError("the span ends before it begins", advice="--since is the earlier of the two")

@@ -40,7 +40,7 @@ def observed(rec: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield "address", rec[key]
     for name in (rec.get("dns", {}).get("rrname"), rec.get("http", {}).get("hostname"), rec.get("tls", {}).get("sni")):
         if name is not None:
-            yield "name", normal.domain(name)
+            yield from host(name)
     for answer in rec.get("dns", {}).get("answers", []):
         text = answer["rdata"]
         try:
@@ -67,6 +67,13 @@ def observed(rec: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "ja4", tls["ja4"].lower()
     if "fingerprint" in tls:
         yield "cert", normal.cert(tls["fingerprint"])
+
+
+def host(text: str) -> Iterator[tuple[str, str]]:
+    try:
+        yield "address", str(ipaddress.IPv4Address(text))
+    except ValueError:
+        yield "name", normal.domain(text)
 
 
 def holds(type: str, text: str, kind: str, seen: str) -> bool:
@@ -123,6 +130,7 @@ name = st.one_of(
     plain_name.map(lambda n: n + "."),
     st.sampled_from(["bücher.example", "例.台灣", "EVIL。com"]),
 )
+host_name = st.one_of(name, name, four)
 path = st.sampled_from(["/", "/a", "/a/../b", "/A?q=1", "/%7ea", "/é", "/a b", "/x#frag", "/./"])
 hexes = {n: st.sampled_from([c * n for c in "0aA9f"]) for n in (32, 40, 64)}
 ja4_text = st.sampled_from(
@@ -148,9 +156,9 @@ records = st.builds(
     st.integers(T0 - 2, T0 + 2),
     optional(src_ip=st.one_of(four, six, mapped), dest_ip=st.one_of(four, six)),
     st.one_of(
-        st.fixed_dictionaries({"dns": optional(rrname=name, answers=st.lists(st.one_of(four, six, plain_name).map(lambda t: {"rdata": t}), max_size=4))}),
-        st.fixed_dictionaries({"http": st.one_of(optional(hostname=name), st.fixed_dictionaries({"hostname": plain_name, "url": path}), st.builds(lambda n, p: {"url": f"HTTP://{n}:80{p}"}, plain_name, path))}),
-        st.fixed_dictionaries({"tls": optional(sni=name, ja3=st.builds(lambda h: {"hash": h}, hexes[32]), ja4=ja4_text, fingerprint=st.one_of(hexes[40], colons))}),
+        st.fixed_dictionaries({"dns": optional(rrname=host_name, answers=st.lists(st.one_of(four, six, plain_name).map(lambda t: {"rdata": t}), max_size=4))}),
+        st.fixed_dictionaries({"http": st.one_of(optional(hostname=host_name), st.fixed_dictionaries({"hostname": plain_name, "url": path}), st.builds(lambda n, p: {"url": f"HTTP://{n}:80{p}"}, plain_name, path))}),
+        st.fixed_dictionaries({"tls": optional(sni=host_name, ja3=st.builds(lambda h: {"hash": h}, hexes[32]), ja4=ja4_text, fingerprint=st.one_of(hexes[40], colons))}),
         st.fixed_dictionaries({"fileinfo": optional(md5=hexes[32], sha1=hexes[40], sha256=hexes[64])}),
         st.fixed_dictionaries({"smtp": optional(mail_from=mail, rcpt_to=st.lists(mail, max_size=3))}),
     ),

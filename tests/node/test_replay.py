@@ -76,6 +76,13 @@ def test_the_event_is_what_an_ingest_with_the_zone_gives(node: Any, node_of: Any
     other.home.close()
 
 
+def test_the_audit_log_tells_of_it(node: Any) -> None:
+    replay(node.home, Chosen(reason="no-zone"), zone="Asia/Taipei")
+    entry = list(node.home.audit().entries())[-1]
+    assert (entry.action, entry.subject) == ("quarantine.replay", "quarantine")
+    assert entry.details == {"format": "", "zone": "Asia/Taipei", "read": 4, "sightings": 1, "left": 1}
+
+
 def test_a_second_replay_finds_nothing_to_do(node: Any) -> None:
     replay(node.home, Chosen(), zone="Asia/Taipei")
     once, files = state(node), Lake(node.home.lake_path).files("quarantine")

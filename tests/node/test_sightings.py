@@ -199,6 +199,7 @@ def test_the_span_takes_its_beginning_in_and_its_end_out(node: Any) -> None:
         ({"sector": "nix"}, "no sector 'nix'. One of: government"),
         ({"type": "nix"}, "no type 'nix'. One of: ipv4"),
         ({"country": "Taiwan"}, "'Taiwan' is no country"),
+        ({"country": "ZZ"}, "'ZZ' is no country"),
         ({"party": "nix"}, "no party 'nix'"),
         ({"sensor": "nix"}, "no sensor 'nix'. Sensors: edge"),
         ({"since": 5, "until": 5}, "the span ends before it begins"),

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from haechi.ingest.normal_forms.address_kernel import parse_ipv4, parse_ipv6, write_ipv4, write_ipv6
 from haechi.ingest.normal_forms.name_kernel import plain_mail, settle_mail, settle_name, settle_url
 from haechi.ingest.normal_forms.rewrite_kernel import Cells, has_capital, lower, lower_short, put, without_colons
 from haechi.ingest.normal_forms.time_kernel import MICRO, TimeRule, parse_time, usual_time
@@ -24,6 +23,7 @@ from haechi.ingest.text_kernel import (
     text_length,
     write_view,
 )
+from haechi.model.address_kernel import parse_ipv4, parse_ipv6, write_ipv4, write_ipv6
 from haechi.model.block import ARENA, ITEMS, ROWS, SLOW, TEXT, Arrays, L, N, T
 from haechi.model.jit import Num, inlined, kernel, load64, part
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from haechi.ingest.normal_forms.address_kernel import parse_ipv4
 from haechi.ingest.normal_forms.rewrite_kernel import Cells, later, lower, put, write_lower
 from haechi.ingest.text_kernel import clear_valid, has_room, is_valid, text_length
+from haechi.model.address_kernel import parse_ipv4
 from haechi.model.block import ARENA, T
 from haechi.model.jit import Num, byte_at, inlined, part
 

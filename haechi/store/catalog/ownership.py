@@ -4,11 +4,11 @@ Every refusal is a `BadInput` that names the field, the value and what to write 
 """
 
 import ipaddress
-import re
 from collections.abc import Iterable
 from typing import Final, NoReturn
 
 from haechi.model import normal
+from haechi.model.country import CODES
 from haechi.model.errors import BadInput
 from haechi.model.location import Location
 from haechi.model.party import SECTORS
@@ -16,7 +16,6 @@ from haechi.model.party import SECTORS
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 WIDEST: Final = {4: 8, 6: 16}  # shortest prefixes: registries give out nothing wider
-_COUNTRY = re.compile(r"[A-Z]{2}")
 _MAX_NAME = 200
 _MAX_CONTACT = 500
 
@@ -38,7 +37,7 @@ def name(given: str) -> str:
 def country(given: str) -> str:
     """An ISO 3166-1 alpha-2 code in capitals."""
     found = given.strip().upper()
-    if not _COUNTRY.fullmatch(found):
+    if found not in CODES:
         _refuse("not a country code", "country", given, "Write two letters as in ISO 3166-1: TW, KR")
     return found
 

@@ -74,6 +74,7 @@ def test_networks(given: str, form: str) -> None:
         (ownership.domain, "", "the domain is empty"),
         (ownership.country, "TWN", "not a country code"),
         (ownership.country, "T1", "not a country code"),
+        (ownership.country, "ZZ", "not a country code"),
         (ownership.sector, "", "not a sector that Haechi knows"),
         (ownership.name, " \t", "the party has no name"),
         (ownership.name, "x" * 201, "not a name: longer than 200 characters"),

@@ -11,9 +11,9 @@ from haechi.ingest.engines.text.key_kernel import LONGEST_KEY, MOST_KEYS, KeyTab
 from haechi.ingest.engines.text.parameter_kernel import UNKNOWN_KEY
 from haechi.ingest.engines.text.row_kernel import line_bounds
 from haechi.ingest.engines.text.syslog_header_kernel import HOST, TIME, put_inferred, read_header
-from haechi.ingest.normal_forms.address_kernel import parse_ipv4, parse_ipv6
 from haechi.ingest.refusal import ARENA_FULL, NO_TEMPLATE, NO_TIME, OK
 from haechi.ingest.text_kernel import has_room
+from haechi.model.address_kernel import parse_ipv4, parse_ipv6
 from haechi.model.block import ARENA, BAD, BLANK, LINES, POSITION, ROWS, Arrays, N, T
 from haechi.model.jit import Num, kernel, load64, part
 

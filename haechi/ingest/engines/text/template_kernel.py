@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from haechi.ingest.engines.text.cell_kernel import EXTRA, digits, put
 from haechi.ingest.engines.text.row_kernel import same_bytes
-from haechi.ingest.normal_forms.address_kernel import parse_ipv4, parse_ipv6
+from haechi.model.address_kernel import parse_ipv4, parse_ipv6
 from haechi.model.block import T
 from haechi.model.jit import Num, inlined, load64, part
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haechi.ingest.normal_forms.address_kernel import parse_ipv4, parse_ipv6, write_ipv4, write_ipv6
+from haechi.model.address_kernel import parse_ipv4, parse_ipv6, write_ipv4, write_ipv6
 from haechi.model.jit import Num, kernel
 
 
