@@ -3,7 +3,6 @@
 `python docs/build_reference.py` writes them, with `--check` it only says which are stale (tests/test_docs.py does).
 """
 
-import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,8 +100,7 @@ def commands_page() -> str:
 
 def _command(path: str, command: Any, level: int) -> Iterator[str]:
     yield f"{'#' * level} {path}\n"
-    if command.help:
-        yield inspect.cleandoc(command.help.replace("\b", "").replace("\f", "")) + "\n"
+    yield command.help + "\n"
     children = getattr(command, "commands", {})
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and not p.hidden]

@@ -122,7 +122,7 @@ def leaves(name: str) -> Iterator[tuple[str, Any]]:
 @pytest.mark.parametrize("name", available())
 def test_every_command_has_help_and_json(name: str) -> None:
     for path, command in leaves(name):
-        assert (command.help or "").strip(), f"haechi {path} has no help: write its docstring"
+        assert (command.help or "").strip(), f"haechi {path} has no help: give it help=text(...)"
         names = [option for parameter in command.params for option in parameter.opts]
         assert "--json" in names, f"haechi {path} has no --json: take JsonOption"
         assert "--home" in names or path == "demo", f"haechi {path} has no --home: take HomeOption"

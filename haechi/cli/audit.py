@@ -15,23 +15,15 @@ from haechi.report import format as formats
 from haechi.report.messages import text
 from haechi.store.audit import Checkpoint
 
-app = group("The node's own log of what was done: check it, show it, sign it.")
+app = group(text("help.audit.command"))
 
-KnownOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--known", metavar="FILE", help="Checkpoints kept elsewhere, one JSON object a line: they must fit too."
-    ),
-]
+KnownOption = Annotated[Path | None, typer.Option("--known", metavar="FILE", help=text("help.audit.verify.known"))]
 MOST = 10_000_000  # bytes of a file of checkpoints: some 30,000 of them
 
 
-@app.command()
+@app.command(help=text("help.audit.verify.command"))
 def verify(known: KnownOption = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Check the whole log: its hash chain and its signed checkpoints.
-
-    Exit status 4 where it doesn't hold, with the line at which it breaks.
-    """
+    """Check the log, and that the checkpoints of `known` fit it."""
     node = Home.open(find_home(home))
     found = audit.verify(node, _checkpoints(known) if known else ())
     emit(
@@ -41,11 +33,11 @@ def verify(known: KnownOption = None, home: HomeOption = None, as_json: JsonOpti
     )
 
 
-@app.command(name="list")
+@app.command(name="list", help=text("help.audit.list.command"))
 def list_entries(
     limit: LimitOption = 100, home: HomeOption = None, as_json: JsonOption = False, as_jsonl: JsonlOption = False
 ) -> None:
-    """Show what was done, newest first. The log is shown as it is: `verify` checks it."""
+    """Write the entries, newest first, unchecked."""
     entries = list(Home.open(find_home(home)).audit().entries())
     rows = [
         {
@@ -58,12 +50,9 @@ def list_entries(
     emit_rows("entries", rows, columns=columns, right=["seq"], limit=limit, as_json=as_json, as_jsonl=as_jsonl)
 
 
-@app.command()
+@app.command(help=text("help.audit.checkpoint.command"))
 def checkpoint(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Sign the log as it is now and print the checkpoint.
-
-    Kept elsewhere, it later shows even that log and checkpoints were put back together: `verify --known FILE`.
-    """
+    """Sign the log as it is now and write the checkpoint."""
     made = Home.open(find_home(home)).audit().checkpoint()
     emit(made, as_json=as_json, table=lambda: msgspec.json.encode(made).decode())
 

@@ -8,14 +8,12 @@ import typer
 from haechi.cli.output import JsonOption, emit, note, progress, write, write_table
 from haechi.report.messages import text
 
-SmallOption = Annotated[bool, typer.Option("--small", help="The 1/100th part: under 20 seconds.")]
-SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, max=2**31, help="Another seed, another day; same seed, same day.")
-]
-FolderOption = Annotated[
-    Path, typer.Option("--home", metavar="FOLDER", help="Where both nodes' homes go; an earlier demo's is replaced.")
-]
-KeepOption = Annotated[bool, typer.Option("--keep", help="Keep the log files and lists that were written.")]
+HELP = text("help.demo.command")
+
+SmallOption = Annotated[bool, typer.Option("--small", help=text("help.demo.small"))]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**31, help=text("help.demo.seed"))]
+FolderOption = Annotated[Path, typer.Option("--home", metavar="FOLDER", help=text("help.demo.home"))]
+KeepOption = Annotated[bool, typer.Option("--keep", help=text("help.demo.keep"))]
 
 
 def command(
@@ -25,11 +23,7 @@ def command(
     keep: KeepOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Play a day of both countries' attacks on two nodes: logs written, lists added, matched, and what was found.
-
-    All traffic, indicators and organisations are synthetic. Exit status 4 if an attack that a node's lists named in
-    time was missed, or something was sighted that wasn't there.
-    """
+    """Play the day and write what was found; `NotVerified` where that isn't what it must be."""
     from haechi.demo import story, tables
     from haechi.demo.report import Line, Progress
     from haechi.demo.world import SIDES

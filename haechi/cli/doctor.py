@@ -13,12 +13,11 @@ from haechi.node.home import find_home
 from haechi.report import table as tables
 from haechi.report.messages import text
 
+HELP = text("help.doctor.command")
+
 
 def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Check this machine and the node: versions, disk, clock, rights, locks, catalog, lake, and what to do.
-
-    Without a home it checks the machine alone. Exit status 3 if a check fails; a warning is none.
-    """
+    """Write all checks, those of the node where there is a home."""
     checks = doctor.examine(_home(home), SystemClock())
     state = doctor.worst(checks)
     emit({"state": state, "checks": checks}, as_json=as_json, table=lambda: _table(checks))
@@ -37,6 +36,6 @@ def _home(option: Path | None) -> Path | None:
 
 def _table(checks: list[doctor.Check]) -> str:
     headings = [text("doctor.heading_check"), text("doctor.heading_state"), text("doctor.heading_seen")]
-    shown = tables.render(tables.make(headings, [[c.name, c.state, c.seen] for c in checks]))
+    shown = tables.render(tables.make(headings, [[c.name, text(f"doctor.state.{c.state}"), c.seen] for c in checks]))
     advice = [f"{check.name}: {check.advice}" for check in checks if check.advice]
     return "\n".join([shown, "", *advice]) if advice else shown

@@ -85,7 +85,7 @@ def _as_known(error: BaseException) -> tuple["HaechiError", int]:
         where = context.command_path if context is not None else "haechi"
         reason = str(error.format_message()).rstrip(".")
         return UsageError(reason, advice=text("error.see_help", command=where)), UsageError.exit_status
-    reason = text("error.unexpected", kind=type(error).__name__, reason=str(error) or "no more is known")
+    reason = text("error.unexpected", kind=type(error).__name__, reason=str(error) or text("error.no_more"))
     return NodeCannot(reason, advice=text("error.trace")), NodeCannot.exit_status
 
 

@@ -31,7 +31,7 @@ from haechi.report import format as formats
 from haechi.report import table as tables
 from haechi.report.messages import text
 
-app = group("Attackers' traces: values, who says so, under which marking, known since when.")
+app = group(text("help.indicators.command"))
 
 
 class Said(StrEnum):
@@ -41,36 +41,31 @@ class Said(StrEnum):
     FALSE_POSITIVE = "false-positive"
 
 
-TypeOption = Annotated[ValueType | None, typer.Option("--type", help="The values' type, where they don't show it.")]
-SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help="Who says so.")]
+TypeOption = Annotated[ValueType | None, typer.Option("--type", help=text("help.indicators.type"))]
+SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help=text("help.indicators.list.source"))]
 
 
-@app.command()
+@app.command(help=text("help.indicators.add.command"))
 def add(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files or folders.")],
-    source: Annotated[str, typer.Option("--source", metavar="NAME", help="Who says so (else the file's name).")] = "",
-    marking: Annotated[
-        str,
-        typer.Option("--marking", metavar="TLP", help="For what is unmarked; the source keeps it (else AMBER+STRICT)."),
-    ] = "",
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=text("help.indicators.add.files"))],
+    source: Annotated[str, typer.Option("--source", metavar="NAME", help=text("help.indicators.add.source"))] = "",
+    marking: Annotated[str, typer.Option("--marking", metavar="TLP", help=text("help.indicators.add.marking"))] = "",
     known_at: Annotated[
-        str, typer.Option("--known-at", metavar="TIME", help="Assert that it was known since then; needs a reason.")
+        str, typer.Option("--known-at", metavar="TIME", help=text("help.indicators.add.known_at"))
     ] = "",
-    known_why: Annotated[str, typer.Option("--known-why", metavar="REASON", help="Why since then.")] = "",
-    replace: Annotated[bool, typer.Option("--replace", help="Close what this list no longer has.")] = False,
+    known_why: Annotated[
+        str, typer.Option("--known-why", metavar="REASON", help=text("help.indicators.add.known_why"))
+    ] = "",
+    replace: Annotated[bool, typer.Option("--replace", help=text("help.indicators.add.replace"))] = False,
     kind: TypeOption = None,
     actor: Annotated[
-        list[str] | None,
-        typer.Option("--actor", metavar="NAME", help="Whom a list is laid to; may be given several times."),
+        list[str] | None, typer.Option("--actor", metavar="NAME", help=text("help.indicators.add.actor"))
     ] = None,
-    format: Annotated[Format | None, typer.Option("--format", help="Else told from the file's content.")] = None,
+    format: Annotated[Format | None, typer.Option("--format", help=text("help.indicators.add.format"))] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add STIX bundles, MISP events, CSV and plain lists.
-
-    A file that was added before changes nothing. Exit status 1 if a record was refused; the good ones went through.
-    """
+    """Add the files and write what came of each."""
     told = indicators.add(
         Home.open(find_home(home)),
         files,
@@ -116,25 +111,23 @@ def _told(told: list[indicators.Added]) -> tables.Table:
     return tables.make(headings, rows, right=headings[2:])
 
 
-@app.command(name="list")
+@app.command(name="list", help=text("help.indicators.list.command"))
 def list_values(
     kind: TypeOption = None,
     source: SourceOption = "",
-    actor: Annotated[str, typer.Option("--actor", metavar="NAME", help="Only those laid to this actor.")] = "",
-    marking: Annotated[
-        str, typer.Option("--marking", metavar="TLP", help="Only those whose strictest marking is this.")
-    ] = "",
+    actor: Annotated[str, typer.Option("--actor", metavar="NAME", help=text("help.indicators.list.actor"))] = "",
+    marking: Annotated[str, typer.Option("--marking", metavar="TLP", help=text("help.indicators.list.marking"))] = "",
     contains: Annotated[
-        str, typer.Option("--contains", metavar="TEXT", help="Only values with this text in them.")
+        str, typer.Option("--contains", metavar="TEXT", help=text("help.indicators.list.contains"))
     ] = "",
-    patterns: Annotated[bool, typer.Option("--patterns", help="The patterns that aren't evaluated yet.")] = False,
-    after: Annotated[int, typer.Option("--after", metavar="ID", help="Go on after this value id.")] = 0,
+    patterns: Annotated[bool, typer.Option("--patterns", help=text("help.indicators.list.patterns"))] = False,
+    after: Annotated[int, typer.Option("--after", metavar="ID", help=text("help.indicators.list.after"))] = 0,
     limit: LimitOption = 100,
     home: HomeOption = None,
     as_json: JsonOption = False,
     as_jsonl: JsonlOption = False,
 ) -> None:
-    """List live values by id, or the patterns that are kept and not evaluated yet."""
+    """Write the live values that fit, or the patterns."""
     from haechi.store.catalog import indicator_views
 
     most = 1_000_000_000 if as_jsonl or not limit else limit + 1
@@ -164,29 +157,31 @@ def list_values(
     emit_rows("indicators", rows, columns=columns, right=["id"], limit=limit, as_json=as_json, as_jsonl=as_jsonl)
 
 
-@app.command()
+@app.command(help=text("help.indicators.show.command"))
 def show(
-    values: Annotated[list[str], typer.Argument(metavar="VALUE|ID...", help="As for `haechi lookup`.")],
+    values: Annotated[list[str], typer.Argument(metavar="VALUE|ID...", help=text("help.indicators.show.values"))],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show everything known about values and ids; the same as `haechi lookup`."""
+    """Look the values up."""
     from haechi.cli.lookup import command
 
     command(values, home=home, as_json=as_json)
 
 
-@app.command()
+@app.command(help=text("help.indicators.expire.command"))
 def expire(
-    values: Annotated[list[str] | None, typer.Argument(metavar="VALUE...", help="Values to expire.")] = None,
-    why: Annotated[str, typer.Option("--why", metavar="REASON", help="Kept with what is closed.")] = "",
-    source: Annotated[str, typer.Option("--source", metavar="NAME", help="Only this source's word.")] = "",
-    outdated: Annotated[bool, typer.Option("--outdated", help="All whose validity has ended.")] = False,
+    values: Annotated[
+        list[str] | None, typer.Argument(metavar="VALUE...", help=text("help.indicators.expire.values"))
+    ] = None,
+    why: Annotated[str, typer.Option("--why", metavar="REASON", help=text("help.indicators.expire.why"))] = "",
+    source: Annotated[str, typer.Option("--source", metavar="NAME", help=text("help.indicators.expire.source"))] = "",
+    outdated: Annotated[bool, typer.Option("--outdated", help=text("help.indicators.expire.outdated"))] = False,
     kind: TypeOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Close assertions: the values leave matching at the next batch, what was known stays known."""
+    """Close the values' assertions, or all that are outdated."""
     node = Home.open(find_home(home))
     if bool(values) == outdated:
         raise UsageError(text("indicators.expire_what"))
@@ -198,17 +193,19 @@ def expire(
     emit({"closed": closed}, as_json=as_json, table=lambda: text("indicators.expired", count=closed))
 
 
-@app.command()
+@app.command(help=text("help.indicators.verdict.command"))
 def verdict(
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="The value that is judged.")],
-    said: Annotated[Said, typer.Argument(metavar="confirmed|false-positive", help="The judgement.")],
-    evidence: Annotated[str, typer.Option("--evidence", metavar="TEXT", help="What it rests on.")],
-    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who judged (else the user of this process).")] = "",
+    value: Annotated[str, typer.Argument(metavar="VALUE", help=text("help.indicators.verdict.value"))],
+    said: Annotated[
+        Said, typer.Argument(metavar="confirmed|false-positive", help=text("help.indicators.verdict.said"))
+    ],
+    evidence: Annotated[str, typer.Option("--evidence", metavar="TEXT", help=text("help.indicators.verdict.evidence"))],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help=text("help.indicators.verdict.by"))] = "",
     kind: TypeOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge a value. A false positive leaves matching until it is confirmed again; nothing is forgotten."""
+    """Keep a verdict on a value."""
     from getpass import getuser
 
     judged = indicators.verdict(Home.open(find_home(home)), value, said.value, evidence, by or getuser(), kind)
@@ -221,9 +218,9 @@ def verdict(
     )
 
 
-@app.command()
+@app.command(help=text("help.indicators.stats.command"))
 def stats(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Count what the catalog holds, and what is kept out of matching and why."""
+    """Write the catalog's counts."""
     from haechi.store.catalog import indicator_views
 
     with Home.open(find_home(home)).catalog().connect() as conn:

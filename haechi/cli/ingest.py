@@ -11,24 +11,13 @@ from haechi.report import table
 from haechi.report.format import size
 from haechi.report.messages import text
 
-PathsArgument = Annotated[
-    list[str], typer.Argument(metavar="FILE|FOLDER|-...", help="Logs: files, folders, globs, or - for standard input.")
-]
-FormatOption = Annotated[
-    str, typer.Option("--format", metavar="NAME", help="The logs' format; auto tells it by content.")
-]
-SensorOption = Annotated[
-    str, typer.Option("--sensor", metavar="NAME", help="What wrote the logs; its party is the observer.")
-]
-ZoneOption = Annotated[
-    str,
-    typer.Option(
-        "--zone", metavar="ZONE", help="IANA zone of times that carry none, such as Asia/Taipei or Asia/Seoul."
-    ),
-]
-MappingOption = Annotated[
-    Path | None, typer.Option("--mapping", metavar="FILE", help="For CSV: which column is what (TOML, see the guide).")
-]
+HELP = text("help.ingest.command")
+
+PathsArgument = Annotated[list[str], typer.Argument(metavar="FILE|FOLDER|-...", help=text("help.ingest.paths"))]
+FormatOption = Annotated[str, typer.Option("--format", metavar="NAME", help=text("help.ingest.format"))]
+SensorOption = Annotated[str, typer.Option("--sensor", metavar="NAME", help=text("help.ingest.sensor"))]
+ZoneOption = Annotated[str, typer.Option("--zone", metavar="ZONE", help=text("help.ingest.zone"))]
+MappingOption = Annotated[Path | None, typer.Option("--mapping", metavar="FILE", help=text("help.ingest.mapping"))]
 
 
 def command(
@@ -40,7 +29,7 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read attack logs into the node's lake and match them against what is known. Run it again: it goes on where it was."""
+    """Ingest the logs and write what came of each; exit status 1 if any of it wasn't read."""
     opened = Home.open(find_home(home))
     from haechi.node.ingest import IngestProgress, ingest
 

@@ -11,16 +11,15 @@ from haechi.model.party import SECTORS
 from haechi.node.home import Home, find_home
 from haechi.report.messages import text
 
-HomeArgument = Annotated[
-    Path | None, typer.Argument(metavar="HOME", help="The folder to make; else --home, HAECHI_HOME or ~/.haechi.")
+HELP = text("help.init.command")
+
+HomeArgument = Annotated[Path | None, typer.Argument(metavar="HOME", help=text("help.init.home"))]
+PartyOption = Annotated[str, typer.Option("--party", metavar="NAME", help=text("help.init.party"))]
+CountryOption = Annotated[str, typer.Option("--country", metavar="CODE", help=text("help.init.country"))]
+SectorOption = Annotated[
+    str, typer.Option("--sector", metavar="SECTOR", help=text("help.sector", sectors=", ".join(SECTORS)))
 ]
-PartyOption = Annotated[str, typer.Option("--party", metavar="NAME", help="The organisation that runs the node.")]
-CountryOption = Annotated[str, typer.Option("--country", metavar="CODE", help="Its country, ISO 3166-1: TW or KR.")]
-SectorOption = Annotated[str, typer.Option("--sector", metavar="SECTOR", help=f"One of {', '.join(SECTORS)}.")]
-DatabaseOption = Annotated[
-    str | None,
-    typer.Option("--database", metavar="URL", help="postgresql://USER@HOST/NAME; else SQLite in the home folder."),
-]
+DatabaseOption = Annotated[str | None, typer.Option("--database", metavar="URL", help=text("help.init.database"))]
 
 
 def command(
@@ -32,7 +31,7 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the home folder of a new node, with its key, catalog and audit log, and register the party that runs it."""
+    """Make the home and write what it is."""
     path = folder or find_home(home)
     made = Home.init(path, party=party, country=country, sector=sector, clock=SystemClock(), database=database)
     config = made.config

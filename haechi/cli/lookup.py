@@ -19,20 +19,17 @@ from haechi.report import record
 from haechi.report import table as tables
 from haechi.report.messages import text
 
+HELP = text("help.lookup.command")
+
 _MOST_INPUT = 100_000  # values from standard input
 
 
 def command(
-    values: Annotated[
-        list[str], typer.Argument(metavar="VALUE|ID...|-", help="Values as typed or pasted, ids; - reads lines.")
-    ],
+    values: Annotated[list[str], typer.Argument(metavar="VALUE|ID...|-", help=text("help.lookup.values"))],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show everything known about values and ids: assertions, markings, warning lists, verdicts, sightings.
-
-    Exit status 1 if one is neither a value nor the id of anything here.
-    """
+    """Look up each word and write what is known of it; exit status 1 if one is neither a value nor an id."""
     asked = [line.strip() for line in sys.stdin if line.strip()][:_MOST_INPUT] if values == ["-"] else values
     found = lookup_all(Home.open(find_home(home)), asked)
     errors = [one for one in found if not isinstance(one, Thing)]

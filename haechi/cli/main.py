@@ -16,8 +16,8 @@ from haechi.report.messages import text
 if TYPE_CHECKING:
     from haechi.model.errors import UsageError
 
-# In the order that help shows. A module has `app` (a typer.Typer of several commands) or `command` (a function);
-# its help line is the message `command.NAME`.
+# In the order that help shows. A module has `app` (a typer.Typer of several commands), or `command` (a function) and its
+# `HELP`; its line in the list of commands is the message `command.NAME`.
 COMMANDS: dict[str, str] = {
     "demo": "haechi.cli.demo",
     "init": "haechi.cli.init",
@@ -96,7 +96,7 @@ def load(name: str) -> Any:
     if hasattr(module, "app"):
         root.add_typer(module.app, name=name)
     else:
-        root.command(name, help=module.command.__doc__)(module.command)
+        root.command(name, help=module.HELP)(module.command)
     return get_command(root)
 
 

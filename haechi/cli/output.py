@@ -46,15 +46,10 @@ def _limit(value: int) -> int:
     return value
 
 
-HomeOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--home", metavar="FOLDER", callback=_home, help="The node's home folder (else HAECHI_HOME, else ~/.haechi)."
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-JsonlOption = Annotated[bool, typer.Option("--jsonl", help="One JSON object a line, all of them, streamed.")]
-LimitOption = Annotated[int, typer.Option("--limit", callback=_limit, help="Show at most so many; 0 shows all.")]
+HomeOption = Annotated[Path | None, typer.Option("--home", metavar="FOLDER", callback=_home, help=text("help.home"))]
+JsonOption = Annotated[bool, typer.Option("--json", help=text("help.json"))]
+JsonlOption = Annotated[bool, typer.Option("--jsonl", help=text("help.jsonl"))]
+LimitOption = Annotated[int, typer.Option("--limit", callback=_limit, help=text("help.limit"))]
 
 
 def group(help_text: str) -> typer.Typer:

@@ -24,34 +24,32 @@ from haechi.node import parties
 from haechi.node.home import Home, find_home
 from haechi.report.messages import text
 
-app = group("Who owns which network: an event's affected party is found by it.")
+app = group(text("help.parties.command"))
 
 NetworkOption = Annotated[
-    list[str] | None, typer.Option("--network", metavar="CIDR", help="A prefix it owns; may be given several times.")
+    list[str] | None, typer.Option("--network", metavar="CIDR", help=text("help.parties.add.network"))
 ]
-AsnOption = Annotated[
-    list[str] | None, typer.Option("--asn", metavar="NUMBER", help="An autonomous system; may be given several times.")
-]
+AsnOption = Annotated[list[str] | None, typer.Option("--asn", metavar="NUMBER", help=text("help.parties.add.asn"))]
 DomainOption = Annotated[
-    list[str] | None, typer.Option("--domain", metavar="NAME", help="A domain it owns; may be given several times.")
+    list[str] | None, typer.Option("--domain", metavar="NAME", help=text("help.parties.add.domain"))
 ]
 
 
-@app.command()
+@app.command(help=text("help.parties.add.command"))
 def add(
-    name: Annotated[str, typer.Argument(help="The organisation's name.")],
-    country: Annotated[str, typer.Option("--country", metavar="CODE", help="ISO 3166-1: TW or KR.")],
-    sector: Annotated[str, typer.Option("--sector", metavar="SECTOR", help=f"One of {', '.join(SECTORS)}.")],
+    name: Annotated[str, typer.Argument(help=text("help.parties.add.name"))],
+    country: Annotated[str, typer.Option("--country", metavar="CODE", help=text("help.parties.add.country"))],
+    sector: Annotated[
+        str, typer.Option("--sector", metavar="SECTOR", help=text("help.sector", sectors=", ".join(SECTORS)))
+    ],
     network: NetworkOption = None,
     asn: AsnOption = None,
     domain: DomainOption = None,
-    contact: Annotated[
-        str, typer.Option("--contact", metavar="TEXT", help="Whom to tell: a mail address, a phone.")
-    ] = "",
+    contact: Annotated[str, typer.Option("--contact", metavar="TEXT", help=text("help.parties.add.contact"))] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add one party."""
+    """Add a party and write it."""
     added = parties.add(
         Home.open(find_home(home)),
         name=name,
@@ -65,18 +63,13 @@ def add(
     emit(_document(added), as_json=as_json, table=lambda: text("parties.added", id=added.id, name=added.name))
 
 
-@app.command(name="import")
+@app.command(name="import", help=text("help.parties.import.command"))
 def import_file(
-    file: Annotated[Path, typer.Argument(metavar="FILE|-", help="A CSV file with a header; - reads standard input.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE|-", help=text("help.parties.import.file"))],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add and change parties from a CSV file.
-
-    Columns: name, country, sector, networks, asns, domains, contact; semicolons stand between several values in
-    one cell. A party of the same name and country is changed to what the file says. Exit status 1 if a line was
-    refused; the good ones went through.
-    """
+    """Import a CSV file and write how many parties it added and changed."""
     node = Home.open(find_home(home))
     if str(file) == "-":
         done = parties.import_csv(node, sys.stdin.buffer, text("parties.stdin"))
@@ -91,16 +84,16 @@ def import_file(
         raise typer.Exit(BadInput.exit_status)
 
 
-@app.command(name="list")
+@app.command(name="list", help=text("help.parties.list.command"))
 def list_parties(
-    country: Annotated[str, typer.Option("--country", metavar="CODE", help="Only this country's.")] = "",
-    sector: Annotated[str, typer.Option("--sector", metavar="SECTOR", help="Only this sector's.")] = "",
+    country: Annotated[str, typer.Option("--country", metavar="CODE", help=text("help.parties.list.country"))] = "",
+    sector: Annotated[str, typer.Option("--sector", metavar="SECTOR", help=text("help.parties.list.sector"))] = "",
     limit: LimitOption = 100,
     home: HomeOption = None,
     as_json: JsonOption = False,
     as_jsonl: JsonlOption = False,
 ) -> None:
-    """List the parties by country and name."""
+    """Write the parties of a country and sector."""
     known = parties.list_parties(Home.open(find_home(home)))
     rows = [
         _document(party) if as_json or as_jsonl else _row(party)

@@ -31,19 +31,17 @@ from haechi.report import table as tables
 from haechi.report.messages import catalogue, text
 from haechi.report.record import hex_lines, raw_text
 
-app = group("Records that could not be read: what they are, why, and reading them again.")
+app = group(text("help.quarantine.command"))
 
-InputOption = Annotated[str, typer.Option("--input", metavar="PATH", help="Only of this log.")]
-ReasonOption = Annotated[
-    str, typer.Option("--reason", metavar="REASON", help="Only those refused for this: no-zone, bad-time, ...")
-]
-SinceOption = Annotated[str, typer.Option("--since", metavar="TIME", help="Only those read from this time on.")]
+InputOption = Annotated[str, typer.Option("--input", metavar="PATH", help=text("help.quarantine.input"))]
+ReasonOption = Annotated[str, typer.Option("--reason", metavar="REASON", help=text("help.quarantine.reason"))]
+SinceOption = Annotated[str, typer.Option("--since", metavar="TIME", help=text("help.quarantine.since"))]
 
 _COLUMNS = ("id", "input", "line", "offset", "field", "value", "reason")
 _GROUP_COLUMNS = ("records", "reason", "reader", "input", "first", "last")
 
 
-@app.command(name="list")
+@app.command(name="list", help=text("help.quarantine.list.command"))
 def list_records(
     input: InputOption = "",
     reason: ReasonOption = "",
@@ -53,7 +51,7 @@ def list_records(
     as_json: JsonOption = False,
     as_jsonl: JsonlOption = False,
 ) -> None:
-    """List what was refused: counts by reason, format and log first, then record by record."""
+    """Write the groups of the chosen records, then the records."""
     chosen = Chosen(input=input, reason=reason, since=micros(since) if since else None)
     with opened(Home.open(find_home(home)), chosen) as found:
         if as_jsonl:
@@ -119,14 +117,14 @@ def _machine(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, **times, "text": _explained(row["reason"])}
 
 
-@app.command()
+@app.command(help=text("help.quarantine.show.command"))
 def show(
-    id: Annotated[str, typer.Argument(metavar="ID", help="quarantine--INPUT-OFFSET, as `list` shows it.")],
-    as_hex: Annotated[bool, typer.Option("--hex", help="The bytes in hex, sixteen a line.")] = False,
+    id: Annotated[str, typer.Argument(metavar="ID", help=text("help.quarantine.show.id"))],
+    as_hex: Annotated[bool, typer.Option("--hex", help=text("help.quarantine.show.hex"))] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one record: where it stands, why it was refused and what to do, and its original bytes."""
+    """Write one record with its original bytes."""
     found = record(Home.open(find_home(home)), parse(id))
     document = {**_machine(found), "raw_text": raw_text(found["raw"])}
     emit(document, as_json=as_json, table=lambda: "\n".join(_lines(found, as_hex=as_hex)))
@@ -145,29 +143,21 @@ def _lines(found: Mapping[str, Any], *, as_hex: bool) -> Iterator[str]:
         yield text("quarantine.cut", kept=len(found["raw"]))
 
 
-@app.command()
+@app.command(help=text("help.quarantine.replay.command"))
 def replay(
-    ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="These records; else all that fit.")
-    ] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help=text("help.quarantine.replay.ids"))] = None,
     reason: ReasonOption = "",
     input: InputOption = "",
     since: SinceOption = "",
-    format: Annotated[str, typer.Option("--format", metavar="NAME", help="Read them as this format.")] = "",
-    zone: Annotated[
-        str, typer.Option("--zone", metavar="ZONE", help="The zone of their sensors: Asia/Taipei, Asia/Seoul.")
-    ] = "",
+    format: Annotated[str, typer.Option("--format", metavar="NAME", help=text("help.quarantine.replay.format"))] = "",
+    zone: Annotated[str, typer.Option("--zone", metavar="ZONE", help=text("help.quarantine.replay.zone"))] = "",
     mapping: Annotated[
-        Path | None, typer.Option("--mapping", metavar="FILE", help="For CSV: which column is what.")
+        Path | None, typer.Option("--mapping", metavar="FILE", help=text("help.quarantine.replay.mapping"))
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read refused records again.
-
-    What is read now leaves the quarantine as an event with the id that it would have had; what is refused again stays,
-    with its new reason. Exit status 1 if any of the chosen records stays.
-    """
+    """Read the chosen records again; exit status 1 if any of them stays."""
     places = tuple(parse(one) for one in ids or ())
     chosen = Chosen(input=input, reason=reason, since=micros(since) if since else None, ids=places)
     node = Home.open(find_home(home))

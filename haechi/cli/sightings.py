@@ -31,32 +31,22 @@ from haechi.report import record
 from haechi.report import table as tables
 from haechi.report.messages import text
 
-app = group("What matched: newest first, or grouped. Every figure is of one country's networks and one span of time.")
+app = group(text("help.sightings.command"))
 
-ByOption = Annotated[str, typer.Option("--by", metavar="KEY", help=f"Group by one of: {', '.join(BY)}.")]
-SinceOption = Annotated[
-    str, typer.Option("--since", metavar="TIME", help="From this time on: 2026-03-10T08:00:00+09:00.")
-]
-UntilOption = Annotated[str, typer.Option("--until", metavar="TIME", help="Up to this time; without a zone it is UTC.")]
-ActorOption = Annotated[str, typer.Option("--actor", metavar="NAME", help="By an indicator of this actor.")]
-ValueOption = Annotated[
-    str, typer.Option("--value", metavar="TEXT", help="This value, in the log or as indicator; * stands for anything.")
-]
-TypeOption = Annotated[str, typer.Option("--type", metavar="TYPE", help="Of this type of indicator: ipv4, domain, ...")]
-FieldOption = Annotated[str, typer.Option("--field", metavar="NAME", help="Found in this field of the event.")]
-CountryOption = Annotated[
-    str, typer.Option("--country", metavar="CODE", help="In this country's networks: TW, KR; - for no known party's.")
-]
-SectorOption = Annotated[str, typer.Option("--sector", metavar="SECTOR", help="In this sector's networks.")]
-PartyOption = Annotated[str, typer.Option("--party", metavar="NAME", help="In this party's networks.")]
-SensorOption = Annotated[str, typer.Option("--sensor", metavar="NAME", help="Logged by this sensor.")]
-GoneOption = Annotated[
-    bool, typer.Option("--no-longer-asserted", help="Only those that no live assertion counts for any more.")
-]
-CsvOption = Annotated[bool, typer.Option("--csv", help="All of them as CSV on standard output.")]
-ParquetOption = Annotated[
-    Path | None, typer.Option("--parquet", metavar="FILE", help="All of them to a new Parquet file.")
-]
+ByOption = Annotated[str, typer.Option("--by", metavar="KEY", help=text("help.sightings.by", keys=", ".join(BY)))]
+SinceOption = Annotated[str, typer.Option("--since", metavar="TIME", help=text("help.sightings.since"))]
+UntilOption = Annotated[str, typer.Option("--until", metavar="TIME", help=text("help.sightings.until"))]
+ActorOption = Annotated[str, typer.Option("--actor", metavar="NAME", help=text("help.sightings.actor"))]
+ValueOption = Annotated[str, typer.Option("--value", metavar="TEXT", help=text("help.sightings.value"))]
+TypeOption = Annotated[str, typer.Option("--type", metavar="TYPE", help=text("help.sightings.type"))]
+FieldOption = Annotated[str, typer.Option("--field", metavar="NAME", help=text("help.sightings.field"))]
+CountryOption = Annotated[str, typer.Option("--country", metavar="CODE", help=text("help.sightings.country"))]
+SectorOption = Annotated[str, typer.Option("--sector", metavar="SECTOR", help=text("help.sightings.sector"))]
+PartyOption = Annotated[str, typer.Option("--party", metavar="NAME", help=text("help.sightings.party"))]
+SensorOption = Annotated[str, typer.Option("--sensor", metavar="NAME", help=text("help.sightings.sensor"))]
+GoneOption = Annotated[bool, typer.Option("--no-longer-asserted", help=text("help.sightings.no_longer_asserted"))]
+CsvOption = Annotated[bool, typer.Option("--csv", help=text("help.sightings.csv"))]
+ParquetOption = Annotated[Path | None, typer.Option("--parquet", metavar="FILE", help=text("help.sightings.parquet"))]
 
 _COLUMNS = ("time", "local", "value", "field", "indicator", "actors", "marking", "sources", "party", "sensor")
 _COUNTS = ("sightings", "no_longer_asserted", "events", "indicators")
@@ -84,7 +74,7 @@ def listed(
     as_csv: CsvOption = False,
     parquet: ParquetOption = None,
 ) -> None:
-    """What matched: newest first, or grouped. Every figure is of one country's networks and one span of time."""
+    """Write the sightings that fit or their groups, unless a sub-command follows."""
     if context.invoked_subcommand:
         return
     if as_json + as_jsonl + as_csv + (parquet is not None) > 1:
@@ -221,13 +211,13 @@ def _key(name: str, value: Any) -> str:
     return str(value) if value not in (None, "") else text("sightings.not_named")
 
 
-@app.command()
+@app.command(help=text("help.sightings.show.command"))
 def show(
-    id: Annotated[str, typer.Argument(metavar="ID", help="sighting--INPUT-OFFSET-VALUE or event--INPUT-OFFSET.")],
+    id: Annotated[str, typer.Argument(metavar="ID", help=text("help.sightings.show.id"))],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Open a sighting or an event: all its columns, what hit it, and the raw record."""
+    """Write a sighting or an event with its raw record."""
     document = open_id(Home.open(find_home(home)), id)
     emit(opened_document(document), as_json=as_json, table=lambda: "\n".join(record_lines(document)))
 

@@ -60,6 +60,9 @@ def test_a_fault_of_ours_is_short_and_says_how_to_see_more(
     monkeypatch.setenv(failure.TRACE_VARIABLE, "1")
     failure.report(KeyError("lost"), as_json=False)
     assert capsys.readouterr().err.startswith("KeyError: 'lost'\n")
+    monkeypatch.delenv(failure.TRACE_VARIABLE)
+    failure.report(RuntimeError(), as_json=False)
+    assert capsys.readouterr().err.startswith("error: unexpected RuntimeError: no more is known. ")
 
 
 @pytest.mark.parametrize(
