@@ -38,6 +38,8 @@ _PATHS: Final[dict[str, ValueType | None]] = {
     "email-message:to_refs.*.value": ValueType.EMAIL,
     "network-traffic:src_ref.value": None,
     "network-traffic:dst_ref.value": None,
+    "network-traffic:x_haechi_ja3": ValueType.JA3,  # as formats.patternof writes them
+    "network-traffic:x_haechi_ja4": ValueType.JA4,
 }
 _ADDRESSES: Final = frozenset({"ipv4-addr:value", "ipv6-addr:value", "network-traffic:src_ref.value"}) | {
     "network-traffic:dst_ref.value"

@@ -1,7 +1,7 @@
 """What the types take for granted where nothing is said: the least."""
 
 from haechi.model.marking import Tlp
-from haechi.model.release import Decision, Grant, Recipient, Releasable, Relation, SharingGroup
+from haechi.model.release import Decision, Grant, Recipient, Relation, Releasable, SharingGroup
 
 
 def test_what_is_not_said_lets_nothing_more_through() -> None:
