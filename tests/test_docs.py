@@ -1,7 +1,7 @@
 """The documentation is current, and its examples run.
 
 A ```console block of the guide or of README.md is a session: its `$ haechi ...` lines run in order and must exit 0 (or
-`# exit N`). Lines below a command must stand in its output, in that order; `...` stands for any text or lines. A code
+`# exit N`), and `$ export NAME=VALUE` holds for those behind it. Lines below a command must stand in its output, in that order; `...` stands for any text or lines. A code
 block under a line that ends with a name in code marks and a colon is that file. The guide is one story: its pages run
 one after the other in one folder; README.md runs in its own.
 """
@@ -12,9 +12,10 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Template
 
 import pytest
 
@@ -71,11 +72,15 @@ def guide_pages() -> list[Path]:
 Shown = tuple[int, str]  # exit status, what was printed
 
 
-def play(page: Path, folder: Path, run: Callable[[list[str]], Shown]) -> None:
-    """Run a page's session in `folder`."""
+def play(page: Path, folder: Path, run: Callable[[list[str]], Shown], environment: MutableMapping[str, str]) -> None:
+    """Run a page's session in `folder`; `run` sees `environment`."""
     for name, content in files(page).items():
         (folder / name).write_text(content)
     for step in sessions(page):
+        if step.words[0] == "export":
+            for name, _, value in (word.partition("=") for word in step.words[1:]):
+                environment[name] = Template(value).substitute(environment, PWD=str(folder))
+            continue
         assert step.words[0] == "haechi", f"{page.name}: a console block holds haechi's commands alone: {step.words}"
         status, shown = run(step.words[1:])
         call = f"{page.name}: {shlex.join(step.words)}"
@@ -95,7 +100,7 @@ def test_the_guide_is_a_story_that_runs(
         return status, "".join(capsys.readouterr())
 
     for page in guide_pages():
-        play(page, tmp_path, run)
+        play(page, tmp_path, run, os.environ)
 
 
 def test_the_readme_runs(tmp_path: Path) -> None:
@@ -103,7 +108,6 @@ def test_the_readme_runs(tmp_path: Path) -> None:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
-        "HAECHI_HOME": "node",
         "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),  # compiled kernels
         "PYTHONPATH": str(ROOT),
     }
@@ -113,7 +117,7 @@ def test_the_readme_runs(tmp_path: Path) -> None:
         done = subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
-    play(ROOT / "README.md", tmp_path, run)
+    play(ROOT / "README.md", tmp_path, run, environment)
 
 
 def test_every_guide_page_is_in_the_table_of_contents() -> None:
