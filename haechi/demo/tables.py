@@ -1,5 +1,8 @@
 """The demo's outcome as tables and sentences."""
 
+import sys
+from pathlib import Path
+
 from haechi.demo.score import Row
 from haechi.demo.story import Outcome
 from haechi.demo.world import SIDES
@@ -91,5 +94,10 @@ def closing(outcome: Outcome) -> str:
         lines.append(text("demo.lost", side=side.country, events=f"{lost:,}"))
     lines.append(text("demo.took", write=outcome.write_seconds, nodes=outcome.node_seconds, seconds=outcome.seconds))
     lines.append(text("demo.further"))
-    lines += [f"  haechi --home {node.home} sightings" for node in outcome.nodes]
+    lines += [f"  {_called()} --home {node.home} sightings" for node in outcome.nodes]
     return "\n".join(lines)
+
+
+def _called() -> str:
+    """The command as it was called, so that the line can be typed as it stands (`make demo` calls .venv/bin/haechi)."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "haechi" else "haechi"
