@@ -19,9 +19,10 @@ import pyarrow as pa
 
 from bench.data_parts import TLDS, Text, column, hex_text, index, ipv4_text, ipv6_text, join, pc, pick, time_text
 from bench.measure import default_folder
+from haechi.model.clock import DAY
 
 CHUNK = 100_000
-DAY = 86_400_000_000
+
 FIRST_DAY = 1_793_491_200_000_000  # 2026-11-01T00:00:00 on the sensor's wall (+08:00): two UTC days are touched
 SHARES = {
     "ipv4": 350,
