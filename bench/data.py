@@ -171,7 +171,7 @@ def records(rng: Rng, first: int, n: int, span: int, total: int, bad: dict[str, 
     head = join(
         '{"timestamp":"', ts, '","flow_id":', column(1_000_000_000_000_000 + (first + np.arange(n)) * 7919), ',"in_iface":"eth0","event_type":"',
         column(kinds).take(index(kind)), '","src_ip":"', src, '","src_port":', column(rng.integers(1024, 61024, n)), ',"dest_ip":"', dst,
-        '","dest_port":', pick(["443", "80", "53", "22"], rng, n), ',"proto":"TCP"',
+        '","dest_port":', pc.if_else(pa.array(kind == kinds.index("http")), "80", pick(["443", "80", "53", "22"], rng, n)), ',"proto":"TCP"',
     )  # fmt: skip
     host = rng.integers(0, 100_000, n)
     clean = join(
