@@ -71,7 +71,7 @@ clean: ## Remove what was built and installed here; no node's home is touched
 	@touch $@
 
 # The kernels of this build, compiled into the user's cache: half a minute once, nothing afterwards.
-.venv/.warm: .venv/.ok $(shell find haechi -name '*kernel.py') haechi/model/jit.py haechi/model/block.py
+.venv/.warm: .venv/.ok $(shell find haechi/model haechi/ingest haechi/detect -name '*.py')
 	@echo "Compiling the kernels ..."
 	@$(RUN)/python -m haechi.node.warm >/dev/null
 	@touch $@

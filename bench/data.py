@@ -19,9 +19,10 @@ import pyarrow as pa
 
 from bench.data_parts import TLDS, Text, column, hex_text, index, ipv4_text, ipv6_text, join, pc, pick, time_text
 from bench.measure import default_folder
+from haechi.model.clock import DAY
 
 CHUNK = 100_000
-DAY = 86_400_000_000
+
 FIRST_DAY = 1_793_491_200_000_000  # 2026-11-01T00:00:00 on the sensor's wall (+08:00): two UTC days are touched
 SHARES = {
     "ipv4": 350,
@@ -170,7 +171,7 @@ def records(rng: Rng, first: int, n: int, span: int, total: int, bad: dict[str, 
     head = join(
         '{"timestamp":"', ts, '","flow_id":', column(1_000_000_000_000_000 + (first + np.arange(n)) * 7919), ',"in_iface":"eth0","event_type":"',
         column(kinds).take(index(kind)), '","src_ip":"', src, '","src_port":', column(rng.integers(1024, 61024, n)), ',"dest_ip":"', dst,
-        '","dest_port":', pick(["443", "80", "53", "22"], rng, n), ',"proto":"TCP"',
+        '","dest_port":', pc.if_else(pa.array(kind == kinds.index("http")), "80", pick(["443", "80", "53", "22"], rng, n)), ',"proto":"TCP"',
     )  # fmt: skip
     host = rng.integers(0, 100_000, n)
     clean = join(

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data import AGENTS, CHUNK, DAY, FIRST_DAY, indicators
+from bench.data import AGENTS, CHUNK, FIRST_DAY, indicators
 from bench.data_parts import Text, column, hex_text, index, ipv4_text, join, pc, pick
 from bench.measure import default_folder
+from haechi.model.clock import DAY
 
 Rng = np.random.Generator
 

@@ -21,7 +21,8 @@ from bench.prepared import data_of
 from haechi.detect import index
 from haechi.detect.match import Matcher
 from haechi.ingest.engines.engine import engine_for
-from haechi.ingest.normal_forms.finish_kernel import PartyTable, finish_rows
+from haechi.ingest.normal_forms.finish import Finisher
+from haechi.ingest.normal_forms.finish_kernel import PartyTable
 from haechi.ingest.normal_forms.time_kernel import TimeRule
 from haechi.ingest.readers.eve import READER
 from haechi.model.block import BAD, BLANK, POSITION, ROWS, SLOW, Block
@@ -79,16 +80,17 @@ def run(events: Path, wanted: index.Index, rows: int, chunk: int) -> dict[str, f
                 t0 = time.perf_counter()
                 engine.scan(block, cut, rows)
                 t1 = time.perf_counter()
-                bad = finish_rows(block.a, engine.meaning, rule, parties, 0)
+                finisher = Finisher(engine.meaning, rule, parties)
+                finisher.finish(block, 0)
                 t2 = time.perf_counter()
-                matcher.match(block, wanted, int(block.a.state[ROWS]))
+                matcher.match(block, wanted, int(block.a.state[ROWS]), matcher.reset)
                 t3 = time.perf_counter()
                 add({"scan": t1 - t0, "normal forms": t2 - t1, "match": t3 - t2})
                 state = block.a.state
                 add(
                     {
                         "rows": int(state[ROWS]),
-                        "bad": int(state[BAD]) + bad,
+                        "bad": int(state[BAD]) + finisher.refused,
                         "blank": int(state[BLANK]),
                         "slow cells": int(state[SLOW]),
                         "hits": int(matcher.hits.count[0]),

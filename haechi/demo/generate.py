@@ -16,9 +16,10 @@ from haechi.demo.draw import Draw, Log, columns, shares, sizes
 from haechi.demo.layouts.every import logs
 from haechi.demo.matrix import Bytes, Ints, Tables, render, squeeze, width
 from haechi.demo.plan import Planned, extend
-from haechi.demo.shape import DAY, minute_weights, split, times
+from haechi.demo.shape import minute_weights, split, times
 from haechi.demo.truth import Planted
 from haechi.demo.world import Side, pools
+from haechi.model.clock import DAY
 
 PERIODS = 4  # a file of each log every six hours, as a log rotation leaves them
 BLOCK = 8_192  # rows rendered at once: some 5 MB

@@ -15,9 +15,10 @@ import numpy as np
 
 from haechi.demo.carriers import CARRIERS, SLOT_TABLES
 from haechi.demo.matrix import Bytes, Tables, table
-from haechi.demo.shape import DAY, HOUR
+from haechi.demo.shape import HOUR
 from haechi.demo.truth import PlantedValue
 from haechi.demo.world import HOSTS, HOSTS4, Side, digests, parties
+from haechi.model.clock import DAY
 
 NEVER = -1
 

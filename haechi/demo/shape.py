@@ -3,8 +3,8 @@
 import numpy as np
 
 from haechi.demo.matrix import Ints
+from haechi.model.clock import DAY
 
-DAY = 86_400_000_000  # microseconds
 HOUR = DAY // 24
 
 # Share of each local hour of a working day in a government network's events: a trough at 04, a plateau over office

@@ -20,9 +20,10 @@ from haechi.demo.feeds import BAIT, write_feeds
 from haechi.demo.generate import PERIODS, Written, write_day
 from haechi.demo.plan import NEVER, Plan, Planned, campaign_values, known_hours, load_plan, plan_events
 from haechi.demo.report import Summary
-from haechi.demo.shape import DAY, HOUR
+from haechi.demo.shape import HOUR
 from haechi.demo.truth import CampaignTruth, PlantedValue, Truth
 from haechi.demo.world import SIDES, Side, parties
+from haechi.model.clock import DAY
 
 
 def write_side(side: Side, inbox: Path, truth: Path, *, day: date, seed: int, events: int, indicators: int) -> Summary:

@@ -1,5 +1,7 @@
 """Match a block's rows: the plan of which column is looked up as what, and the hits as Arrow."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from haechi.detect.index import Index
@@ -47,50 +49,62 @@ class Matcher:
         self.hits = _hits(rows + 8192)
         self._candidates = _candidates(2 * ROWS_AT_ONCE * ROOM)  # address space: what isn't filled takes no memory
         self._probes = _probes(ROWS_AT_ONCE * (LONGEST_NAME + 2))
-        self.matched = 0
-        self._items = [0, 0]
+        self.reset()
 
     def reset(self) -> None:
         """Forget the hits: the block begins anew."""
         self.hits.count[0] = 0
         self.matched = 0
         self._items = [0, 0]
+        self._at_once = 1 << 30  # rows that are tried: fewer once they gave more hits than there is room for
 
-    def match(self, block: Block, index: Index, end_row: int) -> None:
-        """Match the rows that came since the last call, up to `end_row`, and their list elements."""
+    def match(self, block: Block, index: Index, end_row: int, take: Callable[[], None]) -> None:
+        """Match the rows that came since the last call, up to `end_row`, and their list elements.
+
+        Where the hits get full, `take` is called to take them away; all hits of a row are taken together.
+        """
         if index.values == 0:
             self.matched = end_row
-            return
         while self.matched < end_row:
-            self.matched = find_candidates(
-                block.a, index.arrays, self._probes, self._candidates, PLAN, self.matched, end_row
-            )
-            self._confirm(block, index)
-        for place, (which, field) in enumerate(((L["answers"], FIELD_ANSWERS), (L["mail_to"], FIELD_MAIL_TO))):
-            while self._items[place] < int(block.a.state[ITEMS + which]):
-                self._items[place] = find_item_candidates(
-                    block.a, index.arrays, self._probes, self._candidates, which, field, self._items[place]
-                )
-                self._confirm(block, index)
+            before, end = int(self.hits.count[0]), min(end_row, self.matched + self._at_once)
+            if self._rows(block, index, end):
+                continue
+            self.hits.count[0], self._candidates.count[0] = before, 0
+            if before:
+                take()
+                self.hits.count[0] = 0
+            elif end > self.matched + 1:
+                self._at_once = (end - self.matched) // 2
+            else:
+                self.hits = _hits(2 * len(self.hits.row))  # one row alone
 
-    def _confirm(self, block: Block, index: Index) -> None:
-        """Turn the candidates into hits, and forget them."""
-        done = 0
-        while done < int(self._candidates.count[0]):
-            done = confirm(block.a, index.arrays, self._candidates, self.hits, done)
-            if done < int(self._candidates.count[0]):
-                self._grow()
+    def _rows(self, block: Block, index: Index, end_row: int) -> bool:
+        """Match the rows up to `end_row`; False, and `matched` stays, if there is no room for the hits."""
+        a, row = block.a, self.matched
+        while row < end_row:
+            row = find_candidates(a, index.arrays, self._probes, self._candidates, PLAN, row, end_row)
+            if not self._confirm(block, index):
+                return False
+        ends = []
+        for item, (which, field) in zip(
+            self._items, ((L["answers"], FIELD_ANSWERS), (L["mail_to"], FIELD_MAIL_TO)), strict=True
+        ):
+            rows = a.item_row[which, : int(a.state[ITEMS + which])]
+            end = int(np.searchsorted(rows, np.int32(end_row)))
+            while item < end:
+                item = find_item_candidates(a, index.arrays, self._probes, self._candidates, which, field, item, end)
+                if not self._confirm(block, index):
+                    return False
+            ends.append(end)
+        self.matched, self._items = end_row, ends
+        return True
+
+    def _confirm(self, block: Block, index: Index) -> bool:
+        """Turn the candidates into hits, and forget them; False if there is no room for all."""
+        done = confirm(block.a, index.arrays, self._candidates, self.hits, 0)
+        whole = int(done) == int(self._candidates.count[0])
         self._candidates.count[0] = 0
-
-    def _grow(self) -> None:
-        count = int(self.hits.count[0])
-        larger = _hits(len(self.hits.row) * 2)
-        larger.row[:count] = self.hits.row[:count]
-        larger.field[:count] = self.hits.field[:count]
-        larger.entry[:count] = self.hits.entry[:count]
-        larger.item[:count] = self.hits.item[:count]
-        larger.count[0] = count
-        self.hits = larger
+        return whole
 
 
 def _hits(capacity: int) -> Hits:

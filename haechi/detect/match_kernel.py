@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from haechi.detect.index_kernel import DOMAIN, EMAIL, FNV, LOW32, IndexArrays, U, address_hash, exact_hash, maybe, mix
 from haechi.model.address_kernel import parse_ipv4
-from haechi.model.block import ITEMS, TEXT, Arrays, L, N, T
+from haechi.model.block import TEXT, Arrays, L, N, T
 from haechi.model.jit import Num, byte_at, inlined, kernel, load64, trailing_zeros
 
 IPV4, IPV6 = np.int64(104), np.int64(106)  # kinds of a candidate that is an address
@@ -57,7 +57,7 @@ class Candidates(NamedTuple):
 
 
 class Hits(NamedTuple):
-    """What was found, in row order: row, field (a text slot, or len(TEXT) + list slot), index entry, list item."""
+    """What was found, by 512 rows and in them by column: row, field (a text slot, or len(TEXT) + list slot), index entry, list item."""
 
     row: npt.NDArray[np.int32]
     field: npt.NDArray[np.int16]
@@ -230,18 +230,18 @@ def find_candidates(
 
 @kernel
 def find_item_candidates(
-    a: Arrays, x: IndexArrays, p: Probes, c: Candidates, which: Num, field: Num, first: Num
+    a: Arrays, x: IndexArrays, p: Probes, c: Candidates, which: Num, field: Num, first: Num, last: Num
 ) -> Num:
-    """Look the elements of the list `which` up, from `first` on; returns the element to go on from."""
+    """Look the elements first .. last of the list `which` up; returns the element to go on from."""
     buf, address, error = a.buf, a.item_addr, a.error
     seeds, bloom, near4, prefix6 = x.seeds, x.bloom, x.near4, x.prefix6
     seed6 = seeds[seeds.shape[0] - 1]
     rows = a.item_row[which]
     element = np.int64(first)
-    while element < a.state[ITEMS + which]:
+    while element < last:
         if c.count[0] > c.row.shape[0] - ROWS_AT_ONCE * ROOM:
             return element
-        end = min(a.state[ITEMS + which], element + ROWS_AT_ONCE)
+        end = min(np.int64(last), element + ROWS_AT_ONCE)
         for k in range(element, end):
             row = np.int64(rows[k])
             if error[row] != 0:

@@ -1,5 +1,6 @@
 """Hits as sighting rows: our ids, our own text and the raw record; nothing of what others say about the value."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,24 +14,32 @@ from haechi.model.gather_kernel import gather_slices
 
 _EVENT = pa.struct([pa.field("input_id", pa.int32()), pa.field("offset", pa.int64())])
 MATCHER_VERSION = 1
-RAW_BYTES = 1 << 30  # of a block's hits, so that Arrow's offsets hold them: a log's longest lines may be hit very often
+PART_BYTES = 64 << 20  # of the records in one table: the longest lines of a log may be hit very often
 
 Ints = npt.NDArray[np.integer[Any]]
 
 
-def sighting_table(
+def sighting_tables(
     block: Block, matcher: Matcher, index: Index, *, base: int, input_id: int, matched_at: int
-) -> pa.Table:
+) -> Iterator[pa.Table]:
     """The block's hits: one row for each event and value, columns of `model.event` less those that are constant."""
     hits = matcher.hits
     count = int(hits.count[0])
     # One event and one value give one sighting, by the first column that shows it.
     both = hits.row[:count].astype(np.int64) << 32 | hits.entry[:count]
     places = np.sort(np.unique(both, return_index=True)[1])
+    parts = np.cumsum(block.a.length[hits.row[places]], dtype=np.int64) // PART_BYTES
+    for part in np.split(places, np.flatnonzero(np.diff(parts)) + 1):
+        if len(part):
+            yield _table(block, matcher, index, part, base=base, input_id=input_id, matched_at=matched_at)
+
+
+def _table(
+    block: Block, matcher: Matcher, index: Index, places: Ints, *, base: int, input_id: int, matched_at: int
+) -> pa.Table:
+    hits, a = matcher.hits, block.a
     rows, fields, entries = hits.row[places], hits.field[places], hits.entry[places]
-    a = block.a
     offsets, lengths = a.offset[rows], a.length[rows]
-    kept = np.minimum(lengths, RAW_BYTES // max(1, len(rows)))
     ts = pa.array(a.num[0, rows]).cast(pa.timestamp("us", tz="UTC"))
     events = pa.StructArray.from_arrays(
         [pa.array(np.full(len(rows), input_id, np.int32)), pa.array(offsets + base)], fields=list(_EVENT)
@@ -48,7 +57,7 @@ def sighting_table(
             "value": _slices(a.buf, *_texts(block, fields, rows, hits.item[places])).cast(pa.string()),
             "events": pa.ListArray.from_arrays(pa.array(np.arange(len(rows) + 1, dtype=np.int32)), events),
             "matched_at": pa.array(np.full(len(rows), matched_at)).cast(pa.timestamp("us", tz="UTC")),
-            "raw": _slices(a.buf, offsets, kept),
+            "raw": _slices(a.buf, offsets, lengths),
             "raw_offset": pa.array(offsets + base),
             "raw_length": pa.array(lengths),
         }

@@ -39,4 +39,5 @@ class Reader:
     activity: Activity = Activity.OTHER  # of every other record type
     severities: tuple[int, ...] = ()  # index: the format's number, value: OCSF severity_id; empty: no mapping
     constants: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # text slots the format implies
+    tls_port: int = 0  # a request to this port came by TLS, so its URL is https; 0: the log has only what is plain
     settle: "Callable[[Reader, bytes, str], Reader] | None" = None  # the reader of one input: by its head and file name

@@ -24,10 +24,11 @@ TEXT: tuple[str, ...] = (
     "cert", "md5", "sha1", "sha256", "sha512", "file_name", "mail_from", "user", "http_method", "user_agent",
     "signature_id", "signature", "category", "action", "time",
 )  # fmt: skip
-# Number slots: int64. "ts" and "ts_offset" are filled by `finish`; durations are microseconds.
+# Number slots: int64. "ts" and "ts_offset" are filled by `finish`; durations are microseconds; "url_port" is the port
+# that belongs into the URL (not stored).
 NUM: tuple[str, ...] = (
     "ts", "ts_offset", "src_port", "dst_port", "file_size", "http_status", "severity", "bytes_out", "bytes_in",
-    "packets_out", "packets_in", "duration",
+    "packets_out", "packets_in", "duration", "url_port",
 )  # fmt: skip
 LIST: tuple[str, ...] = ("answers", "mail_to", "extra")
 
@@ -40,9 +41,9 @@ L = {name: slot for slot, name in enumerate(LIST)}
 PADDING = 128  # bytes behind the chunk that vector loads may read
 
 # Places in `state`
-POSITION, ROWS, ARENA, BAD, LINES, BLANK, SLOW, ITEMS = range(
-    8
-)  # SLOW: cells for the slow path; ITEMS + list slot: items of that list
+# SLOW: cells for the slow path; FULL: 1 + the text slot of this row that the arena had no room for, else 0;
+# ITEMS + list slot: items of that list
+POSITION, ROWS, ARENA, BAD, LINES, BLANK, SLOW, FULL, ITEMS = range(9)
 
 U8, I16, I32, I64, U64 = np.uint8, np.int16, np.int32, np.int64, np.uint64
 
@@ -72,8 +73,8 @@ class Arrays(NamedTuple):
     bad_length: npt.NDArray[np.int32]  # [cap]
     bad_code: npt.NDArray[np.uint8]  # [cap]
     bad_field: npt.NDArray[np.int16]  # [cap]
-    slow_row: npt.NDArray[np.int32]  # [2 cap] cells whose normal form needs Unicode or URL rules
-    slow_slot: npt.NDArray[np.int16]  # [2 cap]
+    slow_row: npt.NDArray[np.int32]  # [all that may come] cells whose normal form needs Unicode or URL rules
+    slow_slot: npt.NDArray[np.int16]  # [as slow_row]
     work: npt.NDArray[np.int64]  # [3, 64] an engine's own scratch space
     state: npt.NDArray[np.int64]  # [ITEMS + LIST] counters, see above
 
@@ -107,8 +108,9 @@ class Block:
             bad_length=np.empty(rows, I32),
             bad_code=np.empty(rows, U8),
             bad_field=np.empty(rows, I16),
-            slow_row=np.empty(rows * 2, I32),
-            slow_slot=np.empty(rows * 2, I16),
+            # Four text cells of a row and the elements of two lists: untouched, it takes no memory.
+            slow_row=np.empty(rows * 4 + items * 2, I32),
+            slow_slot=np.empty(rows * 4 + items * 2, I16),
             work=np.zeros((3, 64), I64),
             state=np.zeros(ITEMS + len(LIST), I64),
         )
@@ -123,6 +125,19 @@ class Block:
         a.state[:] = 0
         a.state[POSITION] = position
         a.state[ARENA] = self.chunk + PADDING
+
+    def is_half_full(self) -> bool:
+        """True if more than half of the arena is taken: time to write the block and to go on in an empty one."""
+        return 2 * int(self.a.state[ARENA]) > self.chunk + PADDING + len(self.a.buf)
+
+    def lay(self, data: npt.NDArray[np.uint8]) -> int:
+        """Put bytes into the arena, where they stay until the block is reset: where they begin, or -1 if it is full."""
+        begin, end = int(self.a.state[ARENA]), int(self.a.state[ARENA]) + len(data)
+        if end + 64 > len(self.a.buf):
+            return -1
+        self.a.buf[begin:end] = data
+        self.a.state[ARENA] = end
+        return begin
 
     def text(self, slot: int, row: int) -> str | None:
         """The text of one cell, for slow paths and tests."""
@@ -148,12 +163,10 @@ class Block:
         return self._put(text, self.a.item[which, number], self.a.item_start[which], number)
 
     def _put(self, text: str, view: npt.NDArray[np.uint64], start: npt.NDArray[np.int32], place: int) -> bool:
-        a, encoded = self.a, text.encode()
-        begin, n = int(a.state[ARENA]), len(encoded)
-        if begin + n + 64 > len(a.buf):
+        encoded = text.encode()
+        begin, n = self.lay(np.frombuffer(encoded, U8)), len(encoded)
+        if begin < 0:
             return False
-        a.buf[begin : begin + n] = np.frombuffer(encoded, U8)
-        a.state[ARENA] = begin + n
         start[place] = begin
         inlined = n <= 12
         body = encoded.ljust(12, b"\0") if inlined else encoded[:4] + bytes(4) + begin.to_bytes(4, "little")
@@ -172,7 +185,7 @@ class Block:
             if name != "time" and a.valid[slot].any():
                 found[name] = self._strings(slot, rows)
         for name, slot in N.items():
-            if a.valid[len(TEXT) + slot].any():
+            if name != "url_port" and a.valid[len(TEXT) + slot].any():
                 buffers = [pa.py_buffer(a.valid[len(TEXT) + slot]), pa.py_buffer(a.num[slot])]
                 kind = pa.timestamp("us", tz="UTC") if name == "ts" else pa.int64()
                 found[name] = pa.Array.from_buffers(kind, rows, buffers)

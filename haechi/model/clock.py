@@ -3,6 +3,8 @@
 import time
 from typing import Protocol
 
+DAY = 86_400_000_000  # microseconds
+
 
 class Clock(Protocol):
     """Gives the time as integer microseconds since 1970-01-01 UTC."""

@@ -1,7 +1,7 @@
 """The one way to compile a kernel: Numba, without the interpreter lock, cached in a private folder.
 
 Numba's cache files are pickles and don't notice an edit in another file, so they lie in a 0700 folder that is named by
-a hash of all kernel sources and library versions (DESIGN.md, "Caches").
+a hash of library versions and of all that kernels are made of (DESIGN.md, "Caches").
 """
 
 import hashlib
@@ -24,14 +24,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 Num = Any  # an integer of the width that Numba infers; Python's types can't say it
 
 _PACKAGE = Path(__file__).parent.parent
+_ROOMS = ("model", "ingest", "detect")  # where kernels stand, and the constants that they freeze
 
 
 def cache_folder() -> Path:
     """The folder of this build's compiled kernels, made if need be; NodeCannot if others could write to it."""
     digest = hashlib.sha256()
-    for source in sorted(
-        [*_PACKAGE.rglob("*kernel.py"), _PACKAGE / "model" / "jit.py", _PACKAGE / "model" / "block.py"]
-    ):
+    for source in sorted(source for room in _ROOMS for source in (_PACKAGE / room).rglob("*.py")):
         digest.update(source.read_bytes())
     for name in ("numba", "llvmlite", "numpy"):
         digest.update(version(name).encode())

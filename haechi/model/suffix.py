@@ -28,12 +28,6 @@ def is_public_suffix(name: str) -> bool:
     return bool(_list().is_public(name))
 
 
-def registrable(name: str) -> str | None:
-    """The name that somebody registered (`a.b.example.co.kr` -> `example.co.kr`); None for a suffix or unknown top level."""
-    found = _list().privatesuffix(name)
-    return str(found) if found is not None else None
-
-
 @cache
 def rules() -> tuple[frozenset[str], frozenset[str]]:
     """The list's rules in normal form: (suffixes themselves, names right below which everything is a suffix).

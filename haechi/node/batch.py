@@ -3,19 +3,19 @@
 import threading
 from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 
 from haechi.ingest.feed import Piece
-from haechi.ingest.normal_forms.rules import DAY
 from haechi.ingest.quarantine import RefusedRecord
+from haechi.model.clock import DAY
 from haechi.model.errors import Conflict
-from haechi.model.event import LAKE_SCHEMA, QUARANTINE, SIGHTING
+from haechi.model.event import EVENT, LAKE_SCHEMA, QUARANTINE, SIGHTING
 from haechi.node.inputs import OpenInput
-from haechi.node.worker import Done
+from haechi.node.worker import Done, day_files
 from haechi.store.lake import Lake, Staged
 
 HELD_SIGHTINGS = 8192  # in memory; more go to files of the batch at once
+HELD_EVENTS = 64 << 20  # bytes of scattered events in memory; so a day's come into one file
 HELD_BYTES = 8 << 20  # of refused records in memory; more go to a file of the batch at once
 
 
@@ -26,6 +26,7 @@ class Batch:
         self._lake, self._now = lake, now
         self._lock = threading.Lock()
         self._files: list[Staged] = []
+        self._scattered: list[pa.Table] = []
         self._sightings: list[pa.Table] = []
         self._refused: list[tuple[OpenInput, Piece, RefusedRecord]] = []
         self._pieces: dict[OpenInput, list[Piece]] = {}
@@ -48,6 +49,7 @@ class Batch:
             if done.unread:
                 self.ends[opened] = (piece.end, piece.tail)
             self._files += done.files
+            self._scattered += done.scattered
             self._sightings += done.sightings
             self._refused += [(opened, piece, record) for record in done.refused]
             self._lines[opened, piece.base] = done.lines
@@ -55,15 +57,18 @@ class Batch:
             self.slow += done.slow
             counts = self._counts.setdefault(opened, [0, 0, 0, 0])
             counts[0] += done.events
-            counts[1] += sum(table.num_rows for table in done.sightings)
+            counts[1] += done.sighted
             counts[2] += len(done.refused)
             counts[3] += done.blank
             if self._held > HELD_BYTES:
                 self._stage_refused()
             full = sum(table.num_rows for table in self._sightings) > HELD_SIGHTINGS
             sightings, self._sightings = (self._sightings, []) if full else ([], self._sightings)
-        if sightings:  # by the worker that met the limit, while the other one reads on
-            files = self._sighting_files(sightings)
+            full = sum(table.nbytes for table in self._scattered) > HELD_EVENTS
+            scattered, self._scattered = (self._scattered, []) if full else ([], self._scattered)
+        # By the worker that met the limit, while the other one reads on.
+        for kind, tables in ((EVENT, scattered), (SIGHTING, sightings)):
+            files = self._day_files(kind, tables)
             with self._lock:
                 self._files += files
 
@@ -74,8 +79,9 @@ class Batch:
         """
         with self._lock:
             self._stage_refused()
-            self._files += self._sighting_files(self._sightings)
-            self._sightings = []
+            self._files += self._day_files(EVENT, self._scattered)
+            self._files += self._day_files(SIGHTING, self._sightings)
+            self._scattered, self._sightings = [], []
             begins = {opened.row.uuid: opened.end for opened in self.ends}
             ends = {opened.row.uuid: end for opened, (end, _) in self.ends.items()}
             # Once a commit is tried, they may be the lake's whatever fails next: then only vacuum may remove them.
@@ -103,20 +109,11 @@ class Batch:
         """Remove the files of a batch that will not be committed."""
         self._lake.discard(self._files)
 
-    def _sighting_files(self, tables: Sequence[pa.Table]) -> list[Staged]:
-        """Write sightings, a file a day."""
+    def _day_files(self, kind: str, tables: Sequence[pa.Table]) -> list[Staged]:
+        """Write tables of several pieces, a file a day, in order of time."""
         if not tables:
             return []
-        table = pa.concat_tables(tables).sort_by("ts")
-        days = table["ts"].cast(pa.int64()).to_numpy() // DAY
-        files: list[Staged] = []
-        try:
-            for day in np.unique(days).tolist():
-                files.append(self._lake.write(SIGHTING, day, table.filter(pa.array(days == day))))  # noqa: PERF401 (what is written must be known if the next one fails)
-        except BaseException:
-            self._lake.discard(files)
-            raise
-        return files
+        return day_files(self._lake, kind, pa.concat_tables(tables, promote_options="default").sort_by("ts"))
 
     def _stage_refused(self) -> None:
         if not self._refused:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from haechi.model.clock import DAY
 from haechi.model.errors import HaechiError, NotFound, UsageError
 from haechi.model.indicator import Assertion
 from haechi.model.sighting import EventId
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from haechi.ingest.source import Source
     from haechi.store.catalog.inputs import InputRow
 
-_DAY = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ID = re.compile(r"(event|sighting)--(\d{1,10})-(\d{1,18})(?:-(\d{1,18}))?")
 
@@ -110,7 +110,7 @@ def event(home: Home, wanted: EventId) -> dict[str, Any]:
     where = "where input_id = $input and raw_offset = $offset"
     # Sightings are few: if there is one, its time says in which day's files the event lies.
     seen = lake.query(f"select matcher_id, raw, epoch_us(ts) as seen_at from sighting {where}", arguments).to_pylist()
-    days = sorted({row["seen_at"] // _DAY for row in seen}) or None
+    days = sorted({row["seen_at"] // DAY for row in seen}) or None
     table = lake.query(f"select * exclude (kind, day) from event {where}", arguments, days=days)
     if not table.num_rows:
         raise NotFound(f"no {wanted} in the lake", advice="'haechi sightings --json' shows the ids of events")

@@ -18,9 +18,10 @@ from haechi.detect.index import Index
 from haechi.ingest.engines.delimited.csv_mapping import csv_reader, load_mapping
 from haechi.ingest.engines.engine import Engine
 from haechi.ingest.feed import Piece
-from haechi.ingest.normal_forms.rules import DAY, party_table, time_rule
+from haechi.ingest.normal_forms.rules import party_table, time_rule
 from haechi.ingest.reader import Reader
 from haechi.ingest.readers import reader_named, recognise
+from haechi.model.clock import DAY
 from haechi.model.errors import HaechiError, UsageError
 from haechi.node.batch import Batch
 from haechi.node.disk import disk_errors

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from haechi.ingest.refusal import REASON
+from haechi.model.clock import DAY
 from haechi.model.errors import NotFound, UsageError
 from haechi.model.sighting import EventId
 from haechi.node.home import Home
@@ -15,7 +16,6 @@ from haechi.node.home import Home
 if TYPE_CHECKING:
     import duckdb
 
-_DAY = 86_400_000_000
 _ID = re.compile(r"quarantine--(\d{1,10})-(\d{1,18})")
 PREFIX = "refused."  # of a reason's message id
 
@@ -178,7 +178,7 @@ def record(home: Home, wanted: EventId) -> dict[str, Any]:
     raw = Lake(home.lake_path).query(
         "select raw from quarantine where input_id = $input and raw_offset = $offset limit 1",
         {"input": wanted.input_id, "offset": wanted.offset},
-        days=[row["read_at"] // _DAY],
+        days=[row["read_at"] // DAY],
     )["raw"][0]
     content: bytes = raw.as_py() or b""
     return {**row, "raw": content, "whole": len(content) >= row["length"]}

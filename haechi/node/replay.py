@@ -20,9 +20,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from haechi.ingest.normal_forms.finish_kernel import PartyTable
-from haechi.ingest.normal_forms.rules import DAY, party_table, time_rule
+from haechi.ingest.normal_forms.rules import party_table, time_rule
 from haechi.ingest.reader import Reader
 from haechi.ingest.readers import reader_named
+from haechi.model.clock import DAY
 from haechi.model.errors import Conflict
 from haechi.model.event import EVENT, LAKE_SCHEMA, QUARANTINE, SIGHTING
 from haechi.node import quarantine

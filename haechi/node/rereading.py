@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from haechi.detect.index import Index
 from haechi.detect.match import Matcher
-from haechi.detect.sightings import sighting_table
+from haechi.detect.sightings import sighting_tables
 from haechi.ingest.engines.engine import Engine, engine_for
 from haechi.ingest.feed import Piece
 from haechi.ingest.normal_forms.finish import Finisher
@@ -22,12 +22,11 @@ from haechi.ingest.source import Source
 from haechi.model.block import PADDING, POSITION, ROWS, Block
 from haechi.model.event import LAKE_SCHEMA
 from haechi.node.events import log_of
-from haechi.node.worker import Setting
+from haechi.node.worker import Setting, fill
 from haechi.store.catalog.inputs import InputRow
 
 CHUNK = 4 << 20  # bytes; the longest record that is kept whole has 1 MiB
 ROWS_HELD = 16_384
-STEP = 1024
 _LONGEST_LINE = 1 << 20
 
 
@@ -129,20 +128,19 @@ class Rereader:
         block, state = self._block, self._block.a.state
         piece = part.into(block)
         position = 0
+
+        def take() -> None:
+            for table in sighting_tables(
+                block, self._matcher, self._index, base=0, input_id=setting.input_id, matched_at=now
+            ):
+                done.sightings.append(_in_lake(part.placed_sightings(table), _constants(setting)))
+
         while position < piece.length:
             block.reset(position)
             self._matcher.reset()
             finisher = Finisher(engine.meaning, setting.rule, setting.parties)
-            while True:
-                before, rows = int(state[POSITION]), int(state[ROWS])
-                engine.scan(block, piece.length, min(rows + STEP, block.rows), last=True)
-                finisher.finish(block, rows)
-                self._matcher.match(block, self._index, int(state[ROWS]))
-                at, now_rows = int(state[POSITION]), int(state[ROWS])
-                if at >= piece.length or now_rows >= block.rows or (at, now_rows) == (before, rows):
-                    break
-                if rows < now_rows < rows + STEP:
-                    break  # the engine stopped early: its lists are full, or its columns change
+            fill(block, engine, finisher, self._matcher, self._index, piece.length, last=True, take=take)
+            take()
             self._collect(part, piece, finisher, setting, now, done)
             if int(state[POSITION]) == position:
                 raise RuntimeError("the reader makes no progress")
@@ -160,16 +158,12 @@ class Rereader:
                     RefusedRecord(offset, record.length, None, record.reason, record.field, record.value, record.raw),
                 )
             )
-        constants = {"sensor_id": setting.sensor_id, "observer_id": setting.observer_id, "input_id": setting.input_id}
-        if int(self._matcher.hits.count[0]):
-            table = sighting_table(block, self._matcher, self._index, base=0, input_id=setting.input_id, matched_at=now)
-            done.sightings.append(_in_lake(part.placed_sightings(table), constants))
         if rows > finisher.refused:
             good = pa.table(block.columns(rows)).filter(pa.array(block.a.error[:rows] == 0))
             numbers, table = part.placed(good)
             done.read |= set(numbers.tolist())
             moment = pa.repeat(pa.scalar(now, pa.timestamp("us", tz="UTC")), table.num_rows)
-            done.events.append(_in_lake(table.append_column("ingested_at", moment), constants))
+            done.events.append(_in_lake(table.append_column("ingested_at", moment), _constants(setting)))
 
 
 class _Part:
@@ -218,6 +212,10 @@ class _Part:
 def pc_list_field(lists: Any, name: str) -> Any:
     """One field of lists that hold one struct each."""
     return lists.combine_chunks().flatten().field(name)
+
+
+def _constants(setting: Setting) -> dict[str, int]:
+    return {"sensor_id": setting.sensor_id, "observer_id": setting.observer_id, "input_id": setting.input_id}
 
 
 def _in_lake(table: pa.Table, constants: dict[str, int]) -> pa.Table:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from haechi.model.clock import DAY
 from haechi.model.country import CODES
 from haechi.model.errors import UsageError
 from haechi.model.indicator import ValueType
@@ -22,7 +23,6 @@ from haechi.node.home import Home
 if TYPE_CHECKING:
     import duckdb
 
-DAY = 86_400_000_000
 _HOUR = 3_600_000_000
 
 

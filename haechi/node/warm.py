@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from haechi.detect import index
 from haechi.detect.match import Matcher
+from haechi.detect.sightings import sighting_tables
 from haechi.ingest.document_kernel import flatten
 from haechi.ingest.engines.delimited.csv_mapping import csv_reader, read_mapping
 from haechi.ingest.engines.engine import Engine, engine_for
@@ -41,7 +42,8 @@ CSV = b"time,src\n2026-01-01T00:00:00Z,192.0.2.1\n"
 
 KERNELS = frozenset({
     "scan_access", "scan_cef", "fill_constants", "scan_delimited", "flatten", "finish_items", "finish_rows", "scan_json",
-    "confirm", "fill_nets", "fill_table", "find_candidates", "find_item_candidates", "hash_values", "scan_syslog",
+    "confirm", "fill_nets", "fill_table", "find_candidates", "find_item_candidates", "gather_slices", "gather_text",
+    "hash_values", "scan_syslog", "text_bytes",
 })  # fmt: skip
 
 
@@ -60,7 +62,7 @@ def warm() -> str:
 
 
 def warm_matching() -> None:
-    """JSON, the normal forms, the index and the matching."""
+    """JSON, the normal forms, the index, the matching, and what is written of it."""
     block, engine = _scan(engine_for(reader_named("suricata-eve"), head=EVE), EVE)
     rule = time_rule("", newest=0, oldest=0, latest=2**62)
     Finisher(engine.meaning, rule, party_table([("192.0.2.0/24", 1)])).finish(block, 0)
@@ -80,7 +82,10 @@ def warm_matching() -> None:
         index.write(path, index.build(values), 0)
         mapped = index.load(path)
         assert mapped is not None
-        Matcher(1024).match(block, mapped, int(block.a.state[ROWS]))
+        matcher, rows = Matcher(1024), int(block.a.state[ROWS])
+        matcher.match(block, mapped, rows, matcher.reset)
+        list(sighting_tables(block, matcher, mapped, base=0, input_id=0, matched_at=0))
+        block.columns(rows)
 
 
 def warm_text() -> None:

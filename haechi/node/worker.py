@@ -3,7 +3,9 @@
 The files are on disk and flushed, but not committed: the batch's one commit comes when all its pieces are done.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -12,22 +14,25 @@ import pyarrow.compute as pc
 
 from haechi.detect.index import Index
 from haechi.detect.match import Matcher
-from haechi.detect.sightings import sighting_table
+from haechi.detect.sightings import sighting_tables
 from haechi.ingest.engines.engine import Engine
 from haechi.ingest.feed import Piece
 from haechi.ingest.normal_forms.finish import Finisher
 from haechi.ingest.normal_forms.finish_kernel import PartyTable
 from haechi.ingest.normal_forms.time_kernel import TimeRule
 from haechi.ingest.quarantine import RefusedRecord, refused_by_feed, refused_records
-from haechi.model.block import BAD, BLANK, LINES, POSITION, ROWS, Block, N
-from haechi.model.event import EVENT
+from haechi.model.block import BAD, BLANK, LINES, POSITION, ROWS, Block
+from haechi.model.clock import DAY
+from haechi.model.event import EVENT, SIGHTING
 from haechi.store.lake import Lake, Staged
 
 CHUNK = 16 << 20  # bytes of a piece
 ROWS_HELD = 98_304  # rows of a block: about one Parquet row group
 STEP = 4096  # rows that are scanned, finished and matched while they are in cache
-DAY = 86_400_000_000
+STEPS = 4  # at least, in a piece: what one step rewrites fits into the arena
 FEW = 16  # refused rows of a block, around which its columns are cut
+MOST_DAYS = 16  # of a block's events; of more, few are of each day: they wait for those of other pieces
+HELD_BYTES = 8 << 20  # of a piece's sightings in memory; more go to files at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,9 @@ class Done:
     lines: int = 0
     unread: int = 0  # bytes at the piece's end that begin a record of the next piece
     files: list[Staged] = field(default_factory=list)
-    sightings: list[pa.Table] = field(default_factory=list)
+    scattered: list[pa.Table] = field(default_factory=list)  # events of many days, to be written with others
+    sightings: list[pa.Table] = field(default_factory=list)  # those not in files
+    sighted: int = 0  # all sightings
     refused: list[RefusedRecord] = field(default_factory=list)
 
 
@@ -78,22 +85,17 @@ class Worker:
         position = 0
         if piece.header:
             engine.take_header(piece.header)
+
+        def take() -> None:
+            self._take_sightings(piece, setting, index, now, done)
+
         while position < piece.length:
             self.block.reset(position)
             self._matcher.reset()
             finisher = Finisher(engine.meaning, setting.rule, setting.parties)
-            while True:
-                before, rows = int(state[POSITION]), int(state[ROWS])
-                engine.scan(self.block, piece.length, min(rows + STEP, self.block.rows), last=piece.last)
-                finisher.finish(self.block, rows)
-                self._matcher.match(self.block, index, int(state[ROWS]))
-                if state[POSITION] >= piece.length or state[ROWS] >= self.block.rows:
-                    break
-                if state[POSITION] == before and state[ROWS] == rows:
-                    break
-                if state[ROWS] < rows + STEP and state[ROWS] > rows and state[POSITION] < piece.length:
-                    break  # the engine stopped early: its lists are full, or its columns change
-            self._write(piece, setting, index, finisher, now, done)
+            fill(self.block, engine, finisher, self._matcher, index, piece.length, last=piece.last, take=take)
+            take()
+            self._write(piece, setting, finisher, now, done)
             if state[POSITION] == position:
                 if piece.last or not engine.multiline:
                     raise RuntimeError(f"the reader makes no progress at byte {piece.base + position}")
@@ -101,7 +103,17 @@ class Worker:
                 break
             position = int(state[POSITION])
 
-    def _write(self, piece: Piece, setting: Setting, index: Index, finisher: Finisher, now: int, done: Done) -> None:
+    def _take_sightings(self, piece: Piece, setting: Setting, index: Index, now: int, done: Done) -> None:
+        for table in sighting_tables(
+            self.block, self._matcher, index, base=piece.base, input_id=setting.input_id, matched_at=now
+        ):
+            done.sighted += table.num_rows
+            done.sightings.append(_with_constants(table, setting))
+            if sum(table.nbytes for table in done.sightings) > HELD_BYTES:
+                done.files += day_files(self._lake, SIGHTING, pa.concat_tables(done.sightings))
+                done.sightings = []
+
+    def _write(self, piece: Piece, setting: Setting, finisher: Finisher, now: int, done: Done) -> None:
         state = self.block.a.state
         rows = int(state[ROWS])
         done.events += rows - finisher.refused
@@ -110,11 +122,6 @@ class Worker:
         done.slow += finisher.slow
         if state[BAD] or finisher.refused:
             done.refused += refused_records(self.block, piece)
-        if int(self._matcher.hits.count[0]):
-            table = sighting_table(
-                self.block, self._matcher, index, base=piece.base, input_id=setting.input_id, matched_at=now
-            )
-            done.sightings.append(_with_constants(table, setting))
         if rows > finisher.refused:
             self._write_events(piece, setting, finisher, now, done)
 
@@ -124,17 +131,73 @@ class Worker:
         columns["raw_offset"] = pc.add(columns["raw_offset"], piece.base)
         columns["ingested_at"] = pa.array(np.full(rows, now)).cast(pa.timestamp("us", tz="UTC"))
         table = _with_constants(pa.table(columns), setting)
-        ts = self.block.a.num[N["ts"], :rows]
         if finisher.refused:
-            bad = np.flatnonzero(self.block.a.error[:rows])
-            table, ts = _without(table, bad), np.delete(ts, bad)
-        first, last = int(ts.min()) // DAY, int(ts.max()) // DAY
-        if first == last:
-            done.files.append(self._lake.write(EVENT, first, table))
-            return
-        days = ts // DAY
-        for day in np.unique(days).tolist():
-            done.files.append(self._lake.write(EVENT, day, table.filter(pa.array(days == day))))
+            table = _without(table, np.flatnonzero(self.block.a.error[:rows]))
+        if len(np.unique(_days(table))) > MOST_DAYS:
+            done.scattered.append(table.take(pa.array(np.arange(table.num_rows))))  # a copy: the block is used again
+        else:
+            done.files += day_files(self._lake, EVENT, table)
+
+
+def fill(
+    block: Block,
+    engine: Engine,
+    finisher: Finisher,
+    matcher: Matcher,
+    index: Index,
+    end: int,
+    *,
+    last: bool,
+    take: Callable[[], None],
+) -> None:
+    """Read bytes up to `end` into the block, in steps that stay in cache: rows, normal forms, hits.
+
+    Stops early where the block is full, half of its arena is taken, or the engine can't go on in it. `take` is called
+    where the hits get full.
+    """
+    state = block.a.state
+    while True:
+        position, rows = int(state[POSITION]), int(state[ROWS])
+        stop = _line_end(block, position + block.chunk // STEPS, end)
+        engine.scan(block, stop, min(rows + STEP, block.rows), last=last and stop == end)
+        finisher.finish(block, rows)
+        matcher.match(block, index, int(state[ROWS]), take)
+        if state[POSITION] >= end or state[ROWS] >= block.rows or block.is_half_full():
+            break
+        if state[POSITION] == position and state[ROWS] == rows:
+            break
+
+
+def _line_end(block: Block, at: int, end: int) -> int:
+    """Where the line that holds byte `at` ends, at most `end`."""
+    while at < end:
+        newlines = np.flatnonzero(block.a.buf[at : min(at + 4096, end)] == ord("\n"))
+        if newlines.size:
+            return at + int(newlines[0]) + 1
+        at += 4096
+    return end
+
+
+def day_files(lake: Lake, kind: str, table: pa.Table) -> list[Staged]:
+    """Write rows of a kind, a file a day, in their order; where one fails (a full disk: OSError) none is left."""
+    days = _days(table)
+    if np.any(days[1:] < days[:-1]):
+        order = np.argsort(days, kind="stable")
+        table, days = table.take(pa.array(order)), days[order]
+    borders = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(days)]
+    files: list[Staged] = []
+    try:
+        for begin, end in pairwise(borders):
+            files.append(lake.write(kind, int(days[begin]), table.slice(begin, end - begin)))
+    except BaseException:
+        lake.discard(files)
+        raise
+    return files
+
+
+def _days(table: pa.Table) -> npt.NDArray[np.int64]:
+    days: npt.NDArray[np.int64] = table["ts"].cast(pa.int64()).to_numpy() // DAY
+    return days
 
 
 def _without(table: pa.Table, rows: npt.NDArray[np.intp]) -> pa.Table:

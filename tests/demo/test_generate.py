@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 
 from haechi.demo.generate import PERIODS, files, span, write_day
 from haechi.demo.plan import load_plan, plan_events
-from haechi.demo.shape import DAY
 from haechi.demo.world import SIDES, TAIWAN
+from haechi.model.clock import DAY
 
 DATE = date(2026, 3, 10)
 

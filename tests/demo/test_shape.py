@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haechi.demo.shape import DAY, HOUR, heavy, minute_weights, split, times, zipf
+from haechi.demo.shape import HOUR, heavy, minute_weights, split, times, zipf
+from haechi.model.clock import DAY
 
 
 @given(st.integers(0, 10**7), st.lists(st.floats(0.01, 10), min_size=1, max_size=9))

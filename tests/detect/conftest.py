@@ -13,7 +13,7 @@ import pytest
 from haechi.detect import index
 from haechi.detect.index import Index
 from haechi.detect.match import Matcher
-from haechi.detect.sightings import sighting_table
+from haechi.detect.sightings import sighting_tables
 from haechi.ingest.engines.engine import engine_for
 from haechi.ingest.normal_forms.finish import Finisher
 from haechi.ingest.normal_forms.rules import party_table, time_rule
@@ -82,16 +82,21 @@ def sightings_of(make_index: Callable[[Indicators], Index]) -> Callable[..., lis
         matcher = matcher or Matcher(2048)
         matcher.reset()
         state = block.a.state
+        tables: list[pa.Table] = []
+
+        def take() -> None:
+            tables.extend(sighting_tables(block, matcher, found, base=base, input_id=3, matched_at=AT))
+
         while state[POSITION] < len(data):
             first = int(state[ROWS])
             engine.scan(block, len(data), min(first + step, block.rows))
             finisher.finish(block, first)
-            matcher.match(block, found, int(state[ROWS]))
-        table = sighting_table(block, matcher, found, base=base, input_id=3, matched_at=AT)
+            matcher.match(block, found, int(state[ROWS]), take)
+        take()
         if schema_of is not None:
-            schema_of.append(table.schema)
+            schema_of.extend(table.schema for table in tables)
         starts = {base + at: number for number, at in enumerate(_starts(data))}
-        return [{**row, "at": starts[row["raw_offset"]]} for row in table.to_pylist()]
+        return [{**row, "at": starts[row["raw_offset"]]} for table in tables for row in table.to_pylist()]
 
     return run
 

@@ -38,20 +38,21 @@ def observed(rec: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for key in ("src_ip", "dest_ip"):
         if key in rec:
             yield "address", rec[key]
-    for name in (rec.get("dns", {}).get("rrname"), rec.get("http", {}).get("hostname"), rec.get("tls", {}).get("sni")):
-        if name is not None:
-            yield from host(name)
+    http = rec.get("http", {})
+    asked = [name for name in (rec.get("dns", {}).get("rrname"), http.get("hostname")) if name is not None]
+    if not asked and "://" in http.get("url", ""):
+        asked = [normal.url(http["url"]).split("/")[2].partition(":")[0]]
+    for name in [*asked, *([rec["tls"]["sni"]] if "sni" in rec.get("tls", {}) else [])]:
+        yield from host(name)
     for answer in rec.get("dns", {}).get("answers", []):
         text = answer["rdata"]
         try:
             ipaddress.ip_address(text)
             yield "address", text
         except ValueError:
-            yield "name", normal.domain(text)
-    http = rec.get("http", {})
+            yield "name", written(text)
     if "url" in http:
-        whole = http["url"] if not http["url"].startswith("/") else f"http://{http['hostname']}{http['url']}"
-        yield "url", normal.url(whole)
+        yield "url", whole_url(rec)
     smtp = rec.get("smtp", {})
     for mail in ([smtp["mail_from"]] if "mail_from" in smtp else []) + smtp.get("rcpt_to", []):
         address = normal.email(mail)
@@ -69,11 +70,28 @@ def observed(rec: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "cert", normal.cert(tls["fingerprint"])
 
 
+def whole_url(rec: dict[str, Any]) -> str:
+    """The URL as it was asked for: the port is the Host header's, or the one that a request went to."""
+    http = rec["http"]
+    if "://" in http["url"]:
+        return normal.url(http["url"])
+    port = http.get("http_port", rec.get("dest_port") if rec["event_type"] == "http" else None)
+    return normal.url(f"http://{http['hostname']}{'' if port is None else f':{port}'}{http['url']}")
+
+
 def host(text: str) -> Iterator[tuple[str, str]]:
     try:
         yield "address", str(ipaddress.IPv4Address(text))
     except ValueError:
-        yield "name", normal.domain(text)
+        yield "name", written(text)
+
+
+def written(text: str) -> str:
+    """A name's normal form; of what is none the text in lower case, without the root's dot."""
+    try:
+        return normal.domain(text)
+    except BadInput:
+        return text.lower().removesuffix(".")
 
 
 def holds(type: str, text: str, kind: str, seen: str) -> bool:
@@ -130,8 +148,12 @@ name = st.one_of(
     plain_name.map(lambda n: n + "."),
     st.sampled_from(["bücher.example", "例.台灣", "EVIL。com"]),
 )
-host_name = st.one_of(name, name, four)
+no_name = st.builds(
+    lambda odd, n: odd + n, st.sampled_from(["a!b.", "A b.", "$.", "x" * 64 + "."]), name.filter(str.isascii)
+)
+host_name = st.one_of(name, name, four, no_name)
 path = st.sampled_from(["/", "/a", "/a/../b", "/A?q=1", "/%7ea", "/é", "/a b", "/x#frag", "/./"])
+port = st.sampled_from([80, 443, 8080, 1, 65535])
 hexes = {n: st.sampled_from([c * n for c in "0aA9f"]) for n in (32, 40, 64)}
 ja4_text = st.sampled_from(
     [
@@ -154,10 +176,15 @@ def optional(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, An
 records = st.builds(
     lambda at, ips, parts: record(at=at, **ips, **{k: v for k, v in parts.items() if v}),
     st.integers(T0 - 2, T0 + 2),
-    optional(src_ip=st.one_of(four, six, mapped), dest_ip=st.one_of(four, six)),
+    optional(
+        src_ip=st.one_of(four, six, mapped),
+        dest_ip=st.one_of(four, six),
+        event_type=st.sampled_from(["http", "alert", "fileinfo"]),
+        dest_port=port,
+    ),
     st.one_of(
-        st.fixed_dictionaries({"dns": optional(rrname=host_name, answers=st.lists(st.one_of(four, six, plain_name).map(lambda t: {"rdata": t}), max_size=4))}),
-        st.fixed_dictionaries({"http": st.one_of(optional(hostname=host_name), st.fixed_dictionaries({"hostname": plain_name, "url": path}), st.builds(lambda n, p: {"url": f"HTTP://{n}:80{p}"}, plain_name, path))}),
+        st.fixed_dictionaries({"dns": optional(rrname=host_name, answers=st.lists(st.one_of(four, six, plain_name, no_name).map(lambda t: {"rdata": t}), max_size=4))}),
+        st.fixed_dictionaries({"http": st.one_of(optional(hostname=host_name), st.fixed_dictionaries({"hostname": plain_name, "url": path}, optional={"http_port": port}), st.builds(lambda n, p: {"url": f"HTTP://{n}:80{p}"}, plain_name, path))}),
         st.fixed_dictionaries({"tls": optional(sni=host_name, ja3=st.builds(lambda h: {"hash": h}, hexes[32]), ja4=ja4_text, fingerprint=st.one_of(hexes[40], colons))}),
         st.fixed_dictionaries({"fileinfo": optional(md5=hexes[32], sha1=hexes[40], sha256=hexes[64])}),
         st.fixed_dictionaries({"smtp": optional(mail_from=mail, rcpt_to=st.lists(mail, max_size=3))}),
@@ -195,6 +222,7 @@ indicators = st.one_of(
     name.map(lambda n: ("domain", normal.domain(n))),
     suffix.map(lambda s: ("domain", s)),
     st.builds(lambda n, p: ("url", normal.url(f"http://{n}{p}")), plain_name, path),
+    st.builds(lambda n, at, p: ("url", normal.url(f"http://{n}:{at}{p}")), plain_name, port, path),
     mail.map(lambda m: ("email", normal.email(m))),
     hexes[32].flatmap(lambda h: st.sampled_from([("md5", h.lower()), ("ja3", h.lower()), ("cert", h.lower())])),
     hexes[40].flatmap(lambda h: st.sampled_from([("sha1", h.lower()), ("cert", h.lower())])),
@@ -392,7 +420,33 @@ def test_odd_names_do_no_harm(sightings_of: Run) -> None:
         for o in odd
     ]
     found = {at for at, _ in hits(sightings_of([("domain", "evil.com"), ("email", "a@evil.com")], logged))}
-    assert found <= {3, 4, 5, 8, 9, 10}
+    assert found == {3, 5, 8, 9, 10}
+
+
+@pytest.mark.parametrize("seen", ["a!b.bad.test", "a!b.BAD.test", "a!b.bad.test.", "a b.Bad.test", "$.BAD.TEST."])
+def test_what_is_no_name_is_known_by_its_end(sightings_of: Run, seen: str) -> None:
+    for shown in ({"dns": {"rrname": seen}}, {"tls": {"sni": seen}}, {"dns": {"answers": [{"rdata": seen}]}}):
+        assert sightings_of([("domain", "bad.test")], [record(**shown)]), shown
+
+
+@pytest.mark.parametrize(
+    ("url", "hit"),
+    [
+        ("http://evil.example:8080/x", {0}),
+        ("http://203.0.113.9:34567/bin.sh", {1}),
+        ("http://other.example/x", {2}),
+        ("http://other.example:8081/x", {3}),
+    ],
+)
+def test_a_url_is_that_of_its_port(sightings_of: Run, url: str, hit: set[int]) -> None:
+    asked = [
+        ("evil.example", 8080, "/x"),
+        ("203.0.113.9", 34567, "/bin.sh"),
+        ("other.example", 80, "/x"),
+        ("other.example", 8081, "/x"),
+    ]
+    logged = [record(event_type="http", dest_port=at, http={"hostname": n, "url": p}) for n, at, p in asked]
+    assert {at for at, _ in hits(sightings_of([("url", url)], logged))} == hit
 
 
 def test_the_plan_names_what_there_is() -> None:

@@ -17,7 +17,7 @@ def block() -> Block:
 
 def test_slots_are_the_schemas_columns_and_named_once() -> None:
     assert len({*TEXT, *NUM, *LIST}) == len(TEXT) + len(NUM) + len(LIST)
-    assert {*TEXT, *NUM, *LIST} - set(LAKE_SCHEMA.names) == {"time"}
+    assert {*TEXT, *NUM, *LIST} - set(LAKE_SCHEMA.names) == {"time", "url_port"}
     for name in TEXT:
         assert name == "time" or LAKE_SCHEMA.field(name).type == pa.string(), name
     assert set(ACTIVITIES) == set(Activity)

@@ -33,15 +33,16 @@ def test_the_cache_is_private_and_named_by_the_kernels(tmp_path: Path, monkeypat
 
 
 def test_an_edit_of_any_kernel_makes_another_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Numba itself looks only at the file of the function that is called."""
+    """Numba itself looks only at the file of the function that is called, not at the constants that it freezes."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     package = tmp_path / "package"
-    (package / "model").mkdir(parents=True)
-    for name in ("model/jit.py", "model/block.py", "one_kernel.py", "other_kernel.py"):
+    for room in ("model", "ingest", "detect"):
+        (package / room).mkdir(parents=True)
+    for name in ("model/jit.py", "detect/one_kernel.py", "ingest/refusal.py"):
         (package / name).write_text("1")
     monkeypatch.setattr(jit, "_PACKAGE", package)
     names = {cache_folder().name}
-    for name in ("other_kernel.py", "model/block.py", "model/jit.py"):
+    for name in ("detect/one_kernel.py", "ingest/refusal.py", "model/jit.py"):
         (package / name).write_text("2")
         names.add(cache_folder().name)
     assert len(names) == 4

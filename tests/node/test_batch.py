@@ -2,10 +2,12 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from haechi.ingest.feed import Piece
 from haechi.ingest.quarantine import RefusedRecord
+from haechi.model.clock import DAY
 from haechi.node import batch as batch_module
 from haechi.node.batch import Batch
 from haechi.node.worker import Done
@@ -70,6 +72,28 @@ def test_many_refused_records_do_not_stay_in_memory(lake: Lake, monkeypatch: pyt
     assert quarantine(lake) == []
     assert batch.commit()
     assert [row[0] for row in quarantine(lake)] == [n * 100 for n in range(20)]
+
+
+def events(*days: int) -> pa.Table:
+    ts = pa.array([day * DAY + 1 for day in days], pa.timestamp("us", tz="UTC"))
+    activity = pa.DictionaryArray.from_arrays(pa.array([0] * len(days), pa.int8()), pa.array(["flow"]))
+    return pa.table({"ts": ts, "activity": activity, "raw_offset": pa.array(days, pa.int64())})
+
+
+@pytest.mark.parametrize("held", [batch_module.HELD_EVENTS, 0])
+def test_scattered_events_make_a_file_a_day(lake: Lake, monkeypatch: pytest.MonkeyPatch, held: int) -> None:
+    """Of a whole batch, not of each piece; unless they take too much memory."""
+    monkeypatch.setattr(batch_module, "HELD_EVENTS", held)
+    one, batch = opened(), Batch(lake, NOW)
+    for number in range(3):
+        here = piece(number * 100, number * 100 + 100)
+        batch.take(one, here)
+        batch.add(one, here, Done(events=3, lines=3, scattered=[events(20_000 + number, 20_001, 20_300)]))
+    assert batch.commit()
+    files = list(lake.path.glob("kind=event/*/*.parquet"))
+    assert len(files) == (4 if held else 8)
+    found = lake.query("select day, count(*) as n from event group by day order by day").to_pylist()
+    assert [row["n"] for row in found] == [1, 4, 1, 3]
 
 
 def test_who_comes_second_with_the_same_batch_changes_nothing(lake: Lake) -> None:

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from haechi.ingest.engines.constant_kernel import fill_constants
 from haechi.ingest.normal_forms.finish_kernel import Meaning
 from haechi.ingest.reader import Reader
-from haechi.model.block import ACTIVITIES, ARENA, ROWS, Block, T
+from haechi.ingest.refusal import ARENA_FULL
+from haechi.model.block import ACTIVITIES, ROWS, Block, T
 
 
 class Constants:
@@ -21,17 +22,16 @@ class Constants:
         self._bytes = np.frombuffer(b"".join(encoded), np.uint8)
 
     def fill(self, block: Block, first_row: int) -> None:
-        """Fill the rows from first_row on."""
-        a, size = block.a, self._bytes.size
-        if not size or a.state[ROWS] == first_row:
+        """Fill the rows from first_row on; they are marked as refused if the arena has no room for the texts."""
+        a, rows = block.a, int(block.a.state[ROWS])
+        if not self._bytes.size or rows == first_row:
             return
-        # Placed behind what is in the arena: a few bytes a block. The block's spare room is far larger than that.
-        begin = int(a.state[ARENA])
-        a.buf[begin : begin + size] = self._bytes
-        a.state[ARENA] = begin + size
-        fill_constants(
-            a.text, a.start, a.valid, a.buf, self._slots, self._lengths, begin, first_row, int(a.state[ROWS])
-        )
+        begin = block.lay(self._bytes)
+        if begin < 0:
+            a.error[first_row:rows] = ARENA_FULL
+            a.error_field[first_row:rows] = self._slots[0]
+            return
+        fill_constants(a.text, a.start, a.valid, a.buf, self._slots, self._lengths, begin, first_row, rows)
 
 
 class Words:
@@ -41,12 +41,8 @@ class Words:
         self._text = text
 
     def lay(self, block: Block) -> int:
-        """Put the texts into the arena, where they stay until the block is reset; returns where they begin."""
-        a, size = block.a, self._text.size
-        begin = int(a.state[ARENA])
-        a.buf[begin : begin + size] = self._text
-        a.state[ARENA] = begin + size
-        return begin
+        """Put the texts into the arena, where they stay until the block is reset: where they begin, -1 if it is full."""
+        return block.lay(self._text)
 
 
 def meaning_of(reader: Reader) -> Meaning:
@@ -66,4 +62,5 @@ def meaning_of(reader: Reader) -> Meaning:
         activity=np.array(activity, np.uint8),
         default=np.uint8(ACTIVITIES.index(reader.activity.value)),
         severity=np.array(reader.severities, np.int64),
+        tls_port=np.int64(reader.tls_port),
     )

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from haechi.ingest.normal_forms.rewrite_kernel import Cells, later, lower, put, write_lower
-from haechi.ingest.text_kernel import clear_valid, has_room, is_valid, text_length
+from haechi.ingest.normal_forms.rewrite_kernel import Cells, later, lower, put, room, write_lower
+from haechi.ingest.text_kernel import clear_valid, is_valid, text_length
 from haechi.model.address_kernel import parse_ipv4
 from haechi.model.block import ARENA, T
 from haechi.model.jit import Num, byte_at, inlined, part
@@ -23,16 +23,16 @@ for _c in range(0x21, 0x7F):
 
 @inlined
 def settle_name(c: Cells, slow_row: Num, slow_slot: Num, slot: Num, row: Num) -> None:
-    """A host name: lower case, no trailing dot; Unicode and A-labels that were not checked yet go the slow way."""
+    """A host name: lower case, no trailing dot; Unicode and A-labels that were not checked yet go the slow way.
+
+    What is no name by the rules is matched too, by its end: so its letters and its dot are put right all the same.
+    """
     n = text_length(c.text, slot, row)
     begin = np.int64(c.start[slot, row])
     kinds, hyphens = 0, False
     for i in range(begin, begin + n):
         kinds |= _NAME_KIND[byte_at(c.buf, i)]
         hyphens |= byte_at(c.buf, i) == 45 and byte_at(c.buf, i + 1) == 45
-    if kinds & 2 or hyphens or n > 253:
-        later(c, slow_row, slow_slot, slot, row)
-        return
     if byte_at(c.buf, begin + n - 1) == 46:
         n -= 1
         if n == 0:
@@ -41,6 +41,8 @@ def settle_name(c: Cells, slow_row: Num, slow_slot: Num, slot: Num, row: Num) ->
         put(c, slot, row, begin, n)
     if kinds & 1:
         write_lower(c, slot, row, begin, n)
+    if kinds & 2 or hyphens or n > 253:
+        later(c, slow_row, slow_slot, slot, row)
 
 
 @part
@@ -72,12 +74,11 @@ def plain_mail(buf: Num, begin: Num, n: Num) -> Num:
 def settle_mail(c: Cells, slow_row: Num, slow_slot: Num, row: Num) -> None:
     n = text_length(c.text, _MAIL, row)
     plain, begin, bare = plain_mail(c.buf, np.int64(c.start[_MAIL, row]), n)
-    if not plain:
-        later(c, slow_row, slow_slot, _MAIL, row)
-        return
-    if bare != n:
+    if plain and bare != n:
         put(c, _MAIL, row, begin, bare)
     lower(c, _MAIL, row)
+    if not plain:
+        later(c, slow_row, slow_slot, _MAIL, row)
 
 
 @part
@@ -100,8 +101,20 @@ def plain_path(buf: Num, begin: Num, n: Num) -> Num:
 
 
 @part
-def settle_url(c: Cells, slow_row: Num, slow_slot: Num, row: Num) -> None:
-    """A path with a known host becomes a whole URL; what isn't provably in WHATWG form goes the slow way."""
+def has_port(buf: Num, begin: Num, n: Num) -> Num:
+    """True if a host ends in `:` and digits."""
+    i = begin + n - 1
+    while i > begin and 48 <= byte_at(buf, i) <= 57:
+        i -= 1
+    return byte_at(buf, i) == 58
+
+
+@part
+def settle_url(c: Cells, slow_row: Num, slow_slot: Num, row: Num, port: Num, tls: Num) -> None:
+    """A path with a known host becomes a whole URL; what isn't provably in WHATWG form goes the slow way.
+
+    `port` is the server's; it is left out where it is none, the scheme's own, or behind the host already.
+    """
     n = text_length(c.text, _URL, row)
     begin = np.int64(c.start[_URL, row])
     buf = c.buf
@@ -112,9 +125,7 @@ def settle_url(c: Cells, slow_row: Num, slow_slot: Num, row: Num) -> None:
         return  # a path alone: kept, it can't match a URL
     host_n = text_length(c.text, _DOMAIN, row)
     host = np.int64(c.start[_DOMAIN, row])
-    total = 7 + host_n + n
-    if not has_room(buf, c.state, total):
-        clear_valid(c.valid, _URL, row)
+    if not room(c, _URL, 8 + host_n + 6 + n):
         return
     plain = plain_path(buf, begin, n)
     if 48 <= byte_at(buf, host + host_n - 1) <= 57:
@@ -122,15 +133,29 @@ def settle_url(c: Cells, slow_row: Num, slow_slot: Num, row: Num) -> None:
         four, _value = parse_ipv4(buf, host, host + host_n)
         plain = plain and four
     o = c.state[ARENA]
-    scheme = (104, 116, 116, 112, 58, 47, 47)  # http://
-    for i in range(7):
-        buf[o + i] = scheme[i]
+    end = o
+    for byte in (104, 116, 116, 112, 115, 58, 47, 47):  # https://
+        if byte != 115 or tls:
+            buf[end] = byte
+            end += 1
     for i in range(host_n):
         plain = plain and _NAME_KIND[byte_at(buf, host + i)] == 0
-        buf[o + 7 + i] = byte_at(buf, host + i)
+        buf[end + i] = byte_at(buf, host + i)
+    end += host_n
+    if 0 < port <= 65535 and port != (443 if tls else 80) and not has_port(buf, host, host_n):
+        buf[end] = 58
+        end += 1
+        unit = np.int64(10000)
+        while unit > port:
+            unit //= 10
+        while unit > 0:
+            buf[end] = 48 + port // unit % 10
+            end += 1
+            unit //= 10
     for i in range(n):
-        buf[o + 7 + host_n + i] = byte_at(buf, begin + i)
-    c.state[ARENA] = o + total
-    put(c, _URL, row, o, total)
+        buf[end + i] = byte_at(buf, begin + i)
+    end += n
+    c.state[ARENA] = end
+    put(c, _URL, row, o, end - o)
     if not plain:
         later(c, slow_row, slow_slot, _URL, row)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from haechi.ingest.text_kernel import clear_valid, has_room, set_text, text_length
-from haechi.model.block import ARENA, SLOW
+from haechi.ingest.text_kernel import has_room, set_text, text_length
+from haechi.model.block import ARENA, FULL, SLOW
 from haechi.model.jit import Num, byte_at, inlined, load64, part
 
 U = np.uint64
@@ -28,21 +28,27 @@ def put(c: Cells, slot: Num, row: Num, begin: Num, n: Num) -> None:
     set_text(c.text, c.start, c.valid, c.buf, slot, row, begin, n)
 
 
+@inlined
+def room(c: Cells, slot: Num, n: Num) -> Num:
+    """True if the arena takes n more bytes; if not, state[FULL] says which cell of the row can't be rewritten."""
+    if has_room(c.buf, c.state, n):
+        return True
+    c.state[FULL] = slot + 1
+    return False
+
+
 @part
 def later(c: Cells, slow_row: Num, slow_slot: Num, slot: Num, row: Num) -> None:
-    """Put a cell on the slow list; what doesn't fit there is dropped to null rather than stored un-normalised."""
+    """Put a cell on the slow list, which has room for all that may come."""
     k = c.state[SLOW]
-    if k < slow_row.shape[0]:
-        slow_row[k] = row
-        slow_slot[k] = slot
-        c.state[SLOW] = k + 1
-    else:
-        clear_valid(c.valid, slot, row)
+    slow_row[k] = row
+    slow_slot[k] = slot
+    c.state[SLOW] = k + 1
 
 
 @part
 def write_lower(c: Cells, slot: Num, row: Num, begin: Num, n: Num) -> None:
-    if has_room(c.buf, c.state, n):
+    if room(c, slot, n):
         o = c.state[ARENA]
         for i in range(n):
             byte = byte_at(c.buf, begin + i)
@@ -95,7 +101,7 @@ def lower_short(c: Cells, slot: Num, row: Num) -> None:
 def without_colons(c: Cells, slot: Num, row: Num) -> None:
     n = text_length(c.text, slot, row)
     begin = np.int64(c.start[slot, row])
-    if n > 2 and byte_at(c.buf, begin + 2) == 58 and has_room(c.buf, c.state, n):
+    if n > 2 and byte_at(c.buf, begin + 2) == 58 and room(c, slot, n):
         o = c.state[ARENA]
         end = o
         for i in range(begin, begin + n):

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from haechi.ingest.normal_forms.finish_kernel import PartyTable
 from haechi.ingest.normal_forms.time_kernel import TimeRule
 
-DAY = 86_400_000_000
 _FIRST_YEAR, _LAST_YEAR = 1990, 2060
 _STEP = 28 * 86400  # seconds: no zone changes twice within four weeks
 

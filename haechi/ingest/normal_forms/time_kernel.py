@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from haechi.ingest.refusal import BAD_TIME, NO_ZONE, OK
+from haechi.model.clock import DAY
 from haechi.model.jit import Num, byte_at, inlined, load64, part
 
 U = np.uint64
@@ -253,17 +254,17 @@ def parse_time(buf: Num, a: Num, b: Num, rule: TimeRule) -> Num:
         inferred |= 2
     if inferred & 1:
         # The latest such date that isn't after the file's own time (RFC 3164, 4.1.2, has no year).
-        newest_day = rule.newest // (86400 * MICRO)
+        newest_day = rule.newest // DAY
         year = np.int64(1970) + newest_day * 400 // 146097 + 1
         while year > 1970:
             if day <= month_length(year, month):
-                local = days_from_civil(year, month, day) * 86400 * MICRO + of_day
+                local = days_from_civil(year, month, day) * DAY + of_day
                 if local - (minutes if found else zone_minutes(rule, local)) * 60 * MICRO <= rule.newest:
                     break
             year -= 1
     if day > month_length(year, month):
         return failed
-    local = days_from_civil(year, month, day) * 86400 * MICRO + of_day
+    local = days_from_civil(year, month, day) * DAY + of_day
     if found == 0:
         minutes = zone_minutes(rule, local)
     return OK, local - minutes * 60 * MICRO, minutes, inferred

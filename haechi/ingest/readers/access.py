@@ -24,6 +24,7 @@ READER = Reader(
     version="Apache 2 and nginx 1",
     recognise=_recognise,
     activity=Activity.HTTP,
+    tls_port=443,
     constants=MappingProxyType({"source_type": "access"}),
     fields=(),
 )

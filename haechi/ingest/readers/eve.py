@@ -57,6 +57,7 @@ READER = Reader(
         Field("dns/answer/answers/rdata", "answers"),
         Field("http/hostname", "domain"),
         Field("http/url", "url"),
+        Field("http/http_port", "url_port"),  # of the Host header, where it names one
         Field("http/http_method", "http_method"),
         Field("http/status", "http_status"),
         Field("http/http_user_agent", "user_agent"),

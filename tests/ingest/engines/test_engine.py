@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,11 +17,13 @@ from haechi.ingest.engines.text.cef_engine import CefEngine
 from haechi.ingest.engines.text.cef_kernel import scan_cef
 from haechi.ingest.engines.text.syslog_engine import SyslogEngine
 from haechi.ingest.engines.text.syslog_kernel import scan_syslog
+from haechi.ingest.normal_forms.finish_kernel import finish_rows
 from haechi.ingest.reader import Reader
 from haechi.ingest.readers import READERS, reader_named, recognise
-from haechi.model.block import ROWS, Block, T
+from haechi.ingest.refusal import ARENA_FULL, OK
+from haechi.model.block import ARENA, POSITION, ROWS, Block, T
 from haechi.model.errors import BadInput, UsageError
-from tests.ingest.conftest import ROOT, Read, read_text
+from tests.ingest.conftest import NOBODY, ROOT, UTC_RULE, Read, read_text
 
 FIXTURES = {
     "suricata-eve": "eve/eve.json",
@@ -68,25 +71,31 @@ def test_no_bytes_break_it(reader: Reader, data: st.DataObject) -> None:
     read_text(reader, data.draw(st.binary(max_size=400)))
 
 
-@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
-@settings(max_examples=60)
-@given(data=st.data())
-def test_mutated_lines_break_nothing(reader: Reader, data: st.DataObject) -> None:
-    text = bytearray(sample(reader))
+def mutated(data: st.DataObject, text: bytearray) -> bytes:
+    """The text with a few bytes put in, taken out, doubled or changed."""
     for _ in range(data.draw(st.integers(1, 6))):
         at = data.draw(st.integers(0, len(text) - 1))
-        match data.draw(st.sampled_from(["set", "cut", "double", "insert"])):
+        match data.draw(st.sampled_from(["set", "cut", "double", "number", "insert"])):
             case "set":
                 text[at] = data.draw(st.sampled_from(b'\0\t\n\r "\\[]{}|=:,<>-0a\x80\xff'))
             case "cut":
                 del text[at : at + data.draw(st.integers(1, 40))]
             case "double":
                 text[at:at] = text[at : at + 40]
+            case "number":
+                text[at:at] = b"99999999999"
             case _:
                 text[at:at] = data.draw(st.binary(max_size=4))
         if not text:
             break
-    read_text(reader, bytes(text))
+    return bytes(text)
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+@settings(max_examples=60)
+@given(data=st.data())
+def test_mutated_lines_break_nothing(reader: Reader, data: st.DataObject) -> None:
+    read_text(reader, mutated(data, bytearray(sample(reader))))
 
 
 @pytest.mark.parametrize(
@@ -149,6 +158,32 @@ def test_constants_fill_what_a_row_leaves_open() -> None:
     assert block.text(T["user"], 1) == "x"
     Constants({"user": "y"}).fill(block, 0)
     assert [block.text(T["user"], row) for row in (0, 1)] == ["y", "x"]
+
+
+def test_rows_that_a_constant_has_no_room_for_are_refused() -> None:
+    block = Block(chunk=4096, rows=64)
+    block.reset(0)
+    block.a.state[ROWS], block.a.state[ARENA] = 2, len(block.a.buf) - 64
+    Constants({"user": "x"}).fill(block, 1)
+    assert block.a.error[:2].tolist() == [OK, ARENA_FULL]
+    assert finish_rows(block.a, meaning_of(READERS[0]), UTC_RULE, NOBODY, 1) == 1
+
+
+def test_an_engine_whose_words_have_no_room_waits_for_a_fresh_block() -> None:
+    for name in ("cef", "syslog"):
+        text = sample(reader_named(name))
+        block, engine = Block(chunk=len(text), rows=64), engine_for(reader_named(name), head=text)
+        block.a.buf[: len(text)] = np.frombuffer(text, np.uint8)
+        block.reset(0)
+        block.a.state[ARENA] = len(block.a.buf) - 64
+        engine.scan(block, len(text), 64)
+        assert (int(block.a.state[POSITION]), int(block.a.state[ROWS])) == (0, 0)
+
+
+def test_a_log_name_that_every_row_carries_is_short() -> None:
+    log = b"#separator \\x09\n#path\t" + b"x" * 60_000 + b"\n#fields\tts\n" + b"1521911720.6\n#fields\tts\n" * 500
+    events = read_text(reader_named("zeek-tsv"), log).events
+    assert [event["source_type"] for event in events] == ["x" * 64] * 500
 
 
 def test_a_kernel_is_compiled_once() -> None:

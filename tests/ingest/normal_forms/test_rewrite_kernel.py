@@ -1,4 +1,4 @@
-"""Rewritten cells: capitals of short and long strings, colons of digests, the slow list's end."""
+"""Rewritten cells: capitals of short and long strings, colons of digests; the arena's end."""
 
 import numpy as np
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from haechi.ingest.normal_forms import rewrite_kernel
 from haechi.ingest.normal_forms.rewrite_kernel import Cells
-from haechi.model.block import SLOW, Block, T
+from haechi.model.block import ARENA, FULL, SLOW, Block, T
 from haechi.model.jit import Num, kernel
 
 SLOT = np.int64(T["proto"])
@@ -56,9 +56,15 @@ def test_colons_of_a_digest_go() -> None:
     assert shown(block) == "ABcd01"
 
 
-def test_what_the_slow_list_has_no_room_for_is_null_and_not_kept_as_it_was() -> None:
+def test_a_cell_that_the_arena_has_no_room_for_is_remembered() -> None:
+    for text, rewrite in (("A" * 40, lambda c: _lower(c, False)), ("AB:cd", _colons)):
+        block, cells = filled(text)
+        block.a.state[ARENA] = len(block.a.buf) - 64
+        rewrite(cells)
+        assert (int(block.a.state[FULL]), block.text(int(SLOT), 0)) == (int(SLOT) + 1, text)
+
+
+def test_the_slow_list_names_cells() -> None:
     block, cells = filled("x")
-    _later(cells, np.zeros(1, np.int32), np.zeros(1, np.int16))
-    assert (int(block.a.state[SLOW]), block.text(int(SLOT), 0)) == (1, "x")
-    _later(cells, np.zeros(1, np.int32), np.zeros(1, np.int16))
-    assert (int(block.a.state[SLOW]), block.text(int(SLOT), 0)) == (1, None)
+    _later(cells, block.a.slow_row, block.a.slow_slot)
+    assert (int(block.a.state[SLOW]), int(block.a.slow_row[0]), int(block.a.slow_slot[0])) == (1, 0, int(SLOT))

@@ -24,7 +24,7 @@ def test_the_fixture(read: Read, fixtures: Path) -> None:
     assert "bytes_in" not in six
     assert dict(six["extra"])["referrer"] == "http://r.example/"
     assert (vhost["domain"], vhost["dst_port"], vhost["src_addr"]) == ("www.example.tw", 443, "192.0.2.8")
-    assert vhost["url"] == "http://www.example.tw/x"
+    assert vhost["url"] == "https://www.example.tw/x"
     assert dict(named["extra"]) == {"src_host": "host.example", "request": r"\x16\x03\x01"}
     assert "http_method" not in named
 

@@ -17,6 +17,7 @@ from haechi.model.block import BLANK, LINES, POSITION, ROWS, Block, L, N, T
 LONGEST_HEADER = (
     64  # columns' names of one log come to a few kilobytes; more than this many thousand bytes is no header
 )
+LONGEST_LOG_NAME = 64  # bytes of `#path` that are kept: every row carries them; Zeek's longest is of twenty
 
 
 @dataclass(slots=True)
@@ -178,7 +179,7 @@ class ZeekEngine:
         return values[0] if values and values[0] else default
 
     def _set_columns(self) -> None:
-        log = self._value(b"#path", self._stem.encode()).decode("utf-8", "replace")
+        log = self._value(b"#path", self._stem.encode())[:LONGEST_LOG_NAME].decode("utf-8", "replace")
         unset = (self._value(b"#unset_field", b"-"), self._value(b"#empty_field", b"(empty)"))
         self._table = column_table(
             [name.decode("utf-8", "replace") for name in self._said.get(b"#fields", ())],

@@ -50,6 +50,8 @@ class CefEngine:
         """See Engine."""
         a, state = block.a, block.a.state
         words = self._words.lay(block)
+        if words < 0:
+            return  # the block ends early: a fresh one has room
         while True:
             scan_cef(a, self._keys.table, self._cells, self._numbers, KEY_BYTE, words, end, max_rows)
             if state[POSITION] >= end or state[ROWS] >= max_rows or not self._keys.learn(a.buf):

@@ -44,6 +44,8 @@ class SyslogEngine:
         """See Engine."""
         a, state = block.a, block.a.state
         words = self._words.lay(block)
+        if words < 0:
+            return  # the block ends early: a fresh one has room
         while True:
             scan_syslog(a, self._table, self._keys.table, self._cells, self._numbers, words, end, max_rows)
             if state[POSITION] >= end or state[ROWS] >= max_rows or not self._keys.learn(a.buf):
