@@ -62,7 +62,7 @@ class Feed:
         self._open_at: int | None = None
         self.left = 0  # bytes at the end of a live file that are no whole line yet
         self._live = (
-            source.path is not None
+            source.regular
             and not source.compression
             and abs(now - source.mtime)
             < LIVE_SECONDS * 1_000_000  # a time far ahead is a wrong clock's, not a writer's

@@ -225,10 +225,10 @@ class Source:
         self._opened = _open(path)
         self._file = _File(self._opened, self.name)
         status = os.fstat(self._opened.fileno())
+        self.regular = path is not None and stat.S_ISREG(status.st_mode)  # else a pipe: it can be read only once
         self.mtime = int(status.st_mtime * 1_000_000)
         self.size: int | None = status.st_size if path is not None and status.st_size else None
         begun = self._file.read(65536)
-        self._seekable = path is not None
         kind: type[Plain | Gzip | Zstd] = Plain
         if begun[:2] == b"\x1f\x8b":
             kind = Gzip
@@ -280,7 +280,7 @@ class Source:
 
     def skip_to(self, offset: int) -> bool:
         """Go to an offset of the decompressed stream; False if the stream is shorter."""
-        if not self.compression and self._seekable:
+        if not self.compression and self.regular:
             if offset > os.fstat(self._opened.fileno()).st_size:
                 return False
             self._file.seek(offset)

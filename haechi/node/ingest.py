@@ -93,8 +93,9 @@ def ingest(
     """Read the logs into the node's lake and match them. Paths may be files, folders or "-" for standard input.
 
     A log that can't be opened or isn't recognised is left out and says why in its result's `problem`; the others are
-    read. `progress` is told some times a second how far it is, and after each commit. Raises UsageError, before anything is read, where the call itself is wrong (no such format, a wrong mapping), and
-    NodeCannot where the disk is full: what was committed until then stays, and the same call goes on from there.
+    read. `progress` is told some times a second how far it is, and after each commit. Raises UsageError, before anything
+    is read, where the call itself is wrong (no such format, a wrong mapping), and NodeCannot where the disk is full or
+    fails: what was committed until then stays, and the same call goes on from there.
     """
     begun = time.perf_counter()
     with disk_errors("the batch"), _Run(home, format, sensor, zone, mapping, progress) as run:

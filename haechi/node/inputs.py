@@ -110,7 +110,7 @@ def _identify(catalog: CatalogEngine, source: Source, sensor_id: int, reader: st
     """The input this log continues, a new one where it continues none; it is compared while no transaction is open."""
 
     def alike(connection: Connection) -> list[InputRow]:
-        if source.path is None:
+        if not source.regular:
             return []
         found = inputs.by_head(connection, source.digest_of_first)
         return [row for row in found if (row.sensor_id, row.reader) == (sensor_id, reader)]

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -161,6 +162,23 @@ def test_a_live_log_keeps_its_half_line_for_the_next_time(node: Any) -> None:
     os.utime(path, (NOW / 1e6 - 5,) * 2)
     result = node.reads(path)
     assert (result.events, result.quarantined, result.files[0].left) == (1, 0, 0)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
+def test_a_process_substitution_is_read_whole_each_time(node: Any) -> None:
+    """It is a pipe: to compare it with what was read before would take bytes out of it."""
+    text = "\n".join(lines_of(node, 1000)).encode()  # no line end behind the last
+    for _ in range(2):
+        reading, writing = os.pipe()
+        writer = Thread(target=write_all, args=[writing, text])
+        writer.start()
+        assert told(node.reads(Path(f"/dev/fd/{reading}"))) == (1000, 0, 0)
+        writer.join()
+        os.close(reading)
 
 
 def test_a_broken_first_line_costs_no_other(node: Any) -> None:
