@@ -288,7 +288,7 @@ class _Run:
         self._slow += batch.slow
         with self._home.catalog().begin() as connection:
             for opened, (end, tail) in batch.ends.items():
-                head_length = min(len(opened.source.head), inputs.HEAD_LENGTH, end or inputs.HEAD_LENGTH)
+                head_length = min(len(opened.source.head), inputs.HEAD_LENGTH)
                 inputs.advance(
                     connection,
                     opened.row.id,

@@ -139,7 +139,7 @@ def test_one_that_a_replay_has_read_is_not_read_again(node: Any) -> None:
 @pytest.mark.parametrize("further", [False, True])
 def test_who_is_second_to_read_it_changes_nothing(node: Any, monkeypatch: pytest.MonkeyPatch, further: bool) -> None:
     """Another process read the record between the look and the commit, and may have seen more of the log."""
-    text = text_of(node, 20)
+    text = text_of(node, 60)
     reads(node, text[:-30])
     take_away = unfinished_module.take_away
 
