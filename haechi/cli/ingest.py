@@ -29,14 +29,19 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ingest the logs and write what came of each; exit status 1 if any of it wasn't read."""
+    """Ingest the logs and write what came of each; exit status 1 if any of it was refused or wasn't read.
+
+    A last line that is still being written is no fault: it is told, and read next time.
+    """
     opened = Home.open(find_home(home))
     from haechi.node.ingest import IngestProgress, ingest
 
     with progress(text("ingest.label"), unit="bytes", quiet=as_json) as step:
 
         def show(at: IngestProgress) -> None:
-            step(at.bytes, text("ingest.remark", events=at.events, sightings=at.sightings, quarantined=at.quarantined))
+            rate = at.events / max(at.seconds, 1e-9)
+            remark = text("ingest.remark", events=at.events, rate=rate, sightings=at.sightings, refused=at.quarantined)
+            step(at.bytes, remark, at.total_bytes)
 
         result = ingest(opened, paths, format=format_name, sensor=sensor, zone=zone, mapping=mapping, progress=show)
     opened.close()
@@ -76,5 +81,5 @@ def command(
     )  # fmt: skip
     if result.quarantined:
         note(text("ingest.see_quarantine"))
-    if result.quarantined or any(f.problem or f.left for f in result.files):
+    if result.quarantined or any(f.problem for f in result.files):
         raise typer.Exit(1)

@@ -207,18 +207,20 @@ class _Bar:
     def _show(self) -> None:
         from rich import progress as rich_progress
         from rich.console import Console
+        from rich.table import Column
 
-        counted: rich_progress.ProgressColumn = rich_progress.DownloadColumn(binary_units=False)
+        whole = Column(no_wrap=True)  # on a narrow terminal the bar and the remark give way, not the numbers
+        counted: rich_progress.ProgressColumn = rich_progress.DownloadColumn(binary_units=False, table_column=whole)
         if self._unit != "bytes":
             counted = rich_progress.TextColumn("{task.completed:,} " + self._unit)
         self._live = rich_progress.Progress(
             rich_progress.TextColumn("{task.description}", markup=False),
-            rich_progress.BarColumn(),
+            rich_progress.BarColumn(bar_width=16),
             rich_progress.TaskProgressColumn(),
             counted,
-            rich_progress.TextColumn("{task.fields[remark]}", markup=False),
-            rich_progress.TimeElapsedColumn(),
-            rich_progress.TimeRemainingColumn(),
+            rich_progress.TextColumn("{task.fields[remark]}", markup=False, table_column=Column()),
+            rich_progress.TimeElapsedColumn(table_column=whole),
+            rich_progress.TimeRemainingColumn(table_column=whole),
             console=Console(stderr=True),
             transient=True,
         )

@@ -18,6 +18,7 @@ KEPT_OF_LONG = 65536  # bytes kept of a line that is longer than a piece
 Bytes = npt.NDArray[np.uint8]
 
 SHARES = 4  # of what is left of a log, one is a piece: two workers, and each has more than one to go
+_STEP = 1 << 20
 LIVE_SECONDS = 60  # a file written to this recently may still be in the middle of its last line
 
 
@@ -43,6 +44,7 @@ class Piece:
     refused: tuple[Refused, ...] = ()
     last: bool = False
     tail: bytes = b""  # the up to 4 KiB before `end`, as they stand in the stream
+    open_at: int | None = None  # where the input's last line begins, if nothing ends it
 
 
 class Feed:
@@ -57,9 +59,10 @@ class Feed:
         self._header = b""
         self._state = np.zeros(3, np.int64)
         self._done = False
+        self._open_at: int | None = None
         self.left = 0  # bytes at the end of a live file that are no whole line yet
         self._live = (
-            source.path is not None
+            source.regular
             and not source.compression
             and abs(now - source.mtime)
             < LIVE_SECONDS * 1_000_000  # a time far ahead is a wrong clock's, not a writer's
@@ -69,15 +72,21 @@ class Feed:
     def resume_at(self, offset: int) -> bool:
         """Go on from an offset; False if the stream is shorter. Lines are no longer counted, headers are read again."""
         self._lines_known = self._lines_known and offset == 0
-        if offset and self._mark:
-            self._note_header(self.source.head[:offset])
         self._bom = offset == 0
+        if self._mark:
+            self._gather_headers(offset)
         return self.source.skip_to(offset)
+
+    @property
+    def ended(self) -> bool:
+        """True when the input's last byte is read."""
+        return self._done
 
     def next(self, block: Block) -> Piece | None:
         """Fill the block's buffer with the next piece; None at the end."""
         if self._done:
             return None
+        self._before = self._tail
         buf, size = block.a.buf, self._size(block.chunk)
         base = self.source.position - len(self._carry)
         have = len(self._carry)
@@ -89,12 +98,13 @@ class Feed:
             have = self._fill(buf, have, size - 1)
         mark = self._bom and have >= 3 and bytes(buf[:3]) == b"\xef\xbb\xbf"
         self._bom = False
+        ended = have < size - 1
         # what `flatten` rewrites, what is given back, what the log is known again by
-        raw = bytes(buf[:have]) if self._document or self._multiline or mark else b""
+        kept = self._document or self._multiline or mark or (ended and have and buf[have - 1] != 10)
+        raw = bytes(buf[:have]) if kept else b""
         if mark:
             buf[:3] = 32
         refused: list[Refused] = []
-        ended = have < size - 1
         cut = int(flatten(buf, 0, have, self._state)) if self._document else _last_newline(buf, have)
         if ended:
             cut = self._finish(buf, cut, have, base, refused)
@@ -106,6 +116,10 @@ class Feed:
         if self._document and self._carry:
             # It is read again from its beginning next time.
             self._state[:] = 0
+        end = self.source.position - len(self._carry) - self.left
+        if have:
+            read = end - base
+            self._tail = (self._tail + (raw[:read] if raw else bytes(buf[max(0, read - TAIL) : read])))[-TAIL:]
         length = cut
         if length and buf[length - 1] != 10:
             buf[length] = 10
@@ -113,20 +127,19 @@ class Feed:
         buf[length : length + PADDING] = 0
         if not length and not refused:
             return None
-        end = self.source.position - len(self._carry) - self.left
-        piece = Piece(base, length, end, self._lines_known, self._header, tuple(refused), ended)
-        if have:
-            read = end - base
-            self._before = self._tail
-            self._tail = (self._tail + (raw[:read] if raw else bytes(buf[max(0, read - TAIL) : read])))[-TAIL:]
+        piece = Piece(
+            base, length, end, self._lines_known, self._header, tuple(refused), ended, self._tail, self._open_at
+        )
         self._raw = raw
-        piece.tail = self._tail
         if self._mark:
-            self._note_header(bytes(buf[:cut]) if self._mark in bytes(buf[:cut]) else b"")
+            self._note_headers(bytes(buf[:cut]))
         return piece
 
     def give_back(self, piece: Piece, unread: int) -> None:
-        """The last `unread` bytes of the piece are the beginning of a record that the next piece ends (multiline only)."""
+        """The last `unread` bytes of the piece begin a record that the next piece ends, or the next run.
+
+        Only where `multiline`, or of a piece with an `open_at`.
+        """
         whole = piece.end - piece.base
         unread = min(unread, whole)
         self._carry = self._raw[whole - unread : whole] + self._carry
@@ -156,7 +169,10 @@ class Feed:
         if not rest.strip(b" \t\r\n\0"):
             if self.source.cut_off and have:  # after a whole line: nothing to show, but more should have come
                 refused.append(Refused(base + have, 0, CUT_OFF, b""))
+                self._open_at = base + have
             return cut if self._document else have
+        if not self._live or self._document:
+            self._open_at = base + cut
         if self.source.cut_off or self._document:
             refused.append(Refused(base + cut, len(rest), CUT_OFF, rest[:KEPT_OF_LONG]))
             return cut
@@ -170,7 +186,7 @@ class Feed:
         raw, length = bytes(buf[: min(have, KEPT_OF_LONG)]), have
         self._tail = bytes(buf[max(0, have - TAIL) : have])
         self._state[:] = 0
-        while more := self.source.read(1 << 20):
+        while more := self.source.read(_STEP):
             end = more.find(b"\n")
             if end >= 0:
                 length += end
@@ -181,14 +197,24 @@ class Feed:
             self._tail = (self._tail + more)[-TAIL:]
         else:
             self._done = True
+            self._open_at = base
         carried, self._carry = self._carry, b""
         self.source.unread(carried)
         return Refused(base, length, TOO_LONG, raw)
 
-    def _note_header(self, text: bytes) -> None:
+    def _gather_headers(self, offset: int) -> None:
+        """Read up to an offset for the header lines that stand before it; a log may name its columns anew at any line."""
+        rest = b""
+        while (left := offset - self.source.position) > 0 and (more := self.source.read(min(_STEP, left))):
+            text = rest + more
+            cut = text.rfind(b"\n") + 1
+            self._note_headers(text[:cut])
+            rest = text[cut:][:_STEP]
+
+    def _note_headers(self, text: bytes) -> None:
         """Keep the header lines met so far: a later piece is read with the columns they name."""
-        lines = [line for line in text.split(b"\n") if line.startswith(b"#")] if text else []
-        if lines:
+        if b"#" in text and (text.startswith(b"#") or b"\n#" in text):  # the first test is the quick one
+            lines = [line for line in text.split(b"\n") if line.startswith(b"#")]
             self._header = (self._header + b"\n".join(lines) + b"\n")[-(1 << 20) :]
 
 

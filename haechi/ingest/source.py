@@ -7,6 +7,8 @@ import os
 import stat
 import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -18,6 +20,7 @@ from haechi.model.location import Location
 
 HEAD_LENGTH = 4096
 _STEP = 1 << 20
+_ZEROS = bytes(_STEP)
 
 
 class Stream(Protocol):
@@ -37,7 +40,7 @@ class Plain:
     compression = ""
     cut_off = False
 
-    def __init__(self, file: BinaryIO, begun: bytes) -> None:
+    def __init__(self, file: "_File", begun: bytes) -> None:
         self._file, self._begun = file, begun
 
     def read(self, n: int) -> bytes:
@@ -45,13 +48,13 @@ class Plain:
         if self._begun:
             begun, self._begun = self._begun[:n], self._begun[n:]
             return begun
-        return self._file.read(n) or b""
+        return self._file.read(n)
 
     def readinto(self, target: memoryview) -> int:
         """At most len(target) bytes, without a copy in between."""
         if self._begun:
             return _copy(self.read(len(target)), target)
-        return self._file.readinto(target) or 0  # type: ignore[attr-defined]
+        return self._file.readinto(target)
 
 
 class Gzip:
@@ -59,7 +62,7 @@ class Gzip:
 
     compression = "gzip"
 
-    def __init__(self, file: BinaryIO, begun: bytes) -> None:
+    def __init__(self, file: "_File", begun: bytes) -> None:
         self._file, self._input = file, begun
         self._member = zlib.decompressobj(wbits=31)
         self._started = False
@@ -112,26 +115,35 @@ def _until_damage(member: "zlib._Decompress", packed: bytes) -> bytes:
 
 
 class Zstd:
-    """A Zstandard stream (RFC 8878)."""
+    """A Zstandard stream (RFC 8878); what follows a damage is not read, what stood before is, up to the last whole block.
+
+    The call that meets a damage has put what stands before it into the target and says only that it failed. A log
+    holds no NUL, so in a target of zeros it shows how far it came.
+    """
 
     compression = "zstd"
 
-    def __init__(self, file: BinaryIO, begun: bytes) -> None:
-        self._stream = pa.CompressedInputStream(pa.PythonFile(_Joined(file, begun), mode="r"), "zstd")
+    def __init__(self, file: "_File", begun: bytes) -> None:
+        self._stream = pa.CompressedInputStream(pa.PythonFile(_Packed(file, begun), mode="r"), "zstd")
         self.cut_off = False
 
     def read(self, n: int) -> bytes:
         """At most n bytes."""
-        try:
-            data: bytes = self._stream.read(n)
-        except OSError:
-            self.cut_off = True
-            return b""
-        return data
+        out = bytearray(min(n, _STEP))
+        return bytes(out[: self.readinto(memoryview(out))])
 
     def readinto(self, target: memoryview) -> int:
         """At most len(target) bytes."""
-        return _copy(self.read(len(target)), target)
+        if self.cut_off:
+            return 0
+        target = target[:_STEP]
+        target[:] = _ZEROS[: len(target)]
+        try:
+            count: int = self._stream.readinto(target)
+        except OSError:
+            self.cut_off = True
+            count = len(bytes(target).rstrip(b"\0"))
+        return count
 
 
 def _copy(data: bytes, target: memoryview) -> int:
@@ -139,18 +151,54 @@ def _copy(data: bytes, target: memoryview) -> int:
     return len(data)
 
 
-class _Joined:
-    """Bytes already read, then the rest of the file."""
+class _File:
+    """A file's own bytes, counted. What can't be read names the file."""
 
-    def __init__(self, file: BinaryIO, begun: bytes) -> None:
-        self._file, self._begun = file, begun
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self._name = file, name
+        self.position = 0
+
+    def read(self, n: int) -> bytes:
+        """At most n bytes, b"" at the end."""
+        with self._named():
+            out = self._file.read(n) or b""
+        self.position += len(out)
+        return out
+
+    def readinto(self, target: memoryview) -> int:
+        """At most len(target) bytes, without a copy in between."""
+        with self._named():
+            count: int = self._file.readinto(target) or 0  # type: ignore[attr-defined]
+        self.position += count
+        return count
+
+    def seek(self, offset: int) -> None:
+        """Go to an offset."""
+        self.position = self._file.seek(offset)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise NodeCannot(
+                f"{self._name}: could not be read: {error.strerror}",
+                advice="Look after its disk, then run the same command: it goes on from what was committed",
+            ) from None
+
+
+class _Packed:
+    """A compressed file for Arrow, in small steps: what a damaged step held before the damage is lost."""
+
+    def __init__(self, file: _File, begun: bytes) -> None:
+        self._file, self._begun = file, memoryview(begun)
         self.closed = False
 
-    def read(self, n: int = -1) -> bytes:
-        if self._begun:
-            begun, self._begun = self._begun[:n], self._begun[n:]
-            return begun
-        return self._file.read(n) or b""
+    def read(self, n: int) -> bytes:
+        if not self._begun:
+            self._begun = memoryview(self._file.read(_STEP))
+        step, self._begun = self._begun[: min(n, 4096)], self._begun[min(n, 4096) :]
+        return bytes(step)
 
     def readable(self) -> bool:
         return True
@@ -174,12 +222,13 @@ class Source:
         """Open a file, or standard input for None. Raises BadInput or NodeCannot with the path and what to do."""
         self.path = path
         self.name = "-" if path is None else str(path)
-        self._file = _open(path)
-        status = os.fstat(self._file.fileno())
+        self._opened = _open(path)
+        self._file = _File(self._opened, self.name)
+        status = os.fstat(self._opened.fileno())
+        self.regular = path is not None and stat.S_ISREG(status.st_mode)  # else a pipe: it can be read only once
         self.mtime = int(status.st_mtime * 1_000_000)
         self.size: int | None = status.st_size if path is not None and status.st_size else None
-        begun = self._file.read(65536) or b""
-        self._seekable = path is not None
+        begun = self._file.read(65536)
         kind: type[Plain | Gzip | Zstd] = Plain
         if begun[:2] == b"\x1f\x8b":
             kind = Gzip
@@ -197,6 +246,11 @@ class Source:
     def cut_off(self) -> bool:
         """True if the compressed stream ended before its end: what was read until there is good."""
         return self._stream.cut_off
+
+    @property
+    def stored_position(self) -> int:
+        """How much of the file itself is read: of a compressed one in compressed bytes, as `size` counts them."""
+        return self._file.position if self.compression else self.position
 
     def digest_of_first(self, n: int) -> bytes:
         """SHA-256 of the first n bytes (n <= 4096); of fewer if there are no more."""
@@ -226,8 +280,8 @@ class Source:
 
     def skip_to(self, offset: int) -> bool:
         """Go to an offset of the decompressed stream; False if the stream is shorter."""
-        if not self.compression and self._seekable:
-            if offset > os.fstat(self._file.fileno()).st_size:
+        if not self.compression and self.regular:
+            if offset > os.fstat(self._opened.fileno()).st_size:
                 return False
             self._file.seek(offset)
             self._stream, self._ahead, self.position = Plain(self._file, b""), b"", offset
@@ -240,7 +294,7 @@ class Source:
     def close(self) -> None:
         """Close the file."""
         if self.path is not None:
-            self._file.close()
+            self._opened.close()
 
 
 def _open(path: Path | None) -> BinaryIO:

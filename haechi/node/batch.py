@@ -11,6 +11,7 @@ from haechi.model.clock import DAY
 from haechi.model.errors import Conflict
 from haechi.model.event import EVENT, LAKE_SCHEMA, QUARANTINE, SIGHTING
 from haechi.node.inputs import OpenInput
+from haechi.node.unfinished import seen_by, take_away
 from haechi.node.worker import Done, day_files
 from haechi.store.lake import Lake, Staged
 
@@ -36,6 +37,7 @@ class Batch:
         self.bytes = 0
         self.slow = 0
         self.ends: dict[OpenInput, tuple[int, bytes]] = {}
+        self._seen: dict[OpenInput, int] = {}  # how far each input that ends in an unfinished record was seen
 
     def take(self, opened: OpenInput, piece: Piece) -> None:
         """A piece belongs to this batch; pieces are taken in the order of the stream."""
@@ -43,11 +45,19 @@ class Batch:
         self.ends[opened] = (piece.end, piece.tail)
         self._pieces.setdefault(opened, []).append(piece)
 
-    def add(self, opened: OpenInput, piece: Piece, done: Done) -> None:
-        """A piece is worked through."""
+    def counted(self) -> tuple[int, int, int]:
+        """Events, sightings and refused records of the pieces that are worked through and not committed yet."""
         with self._lock:
-            if done.unread:
+            events, sightings, refused, _ = map(sum, zip([0] * 4, *self._counts.values(), strict=True))
+        return events, sightings, refused
+
+    def add(self, opened: OpenInput, piece: Piece, done: Done, seen: int = 0) -> None:
+        """A piece is worked through; `seen` is the log's end where its last record is unfinished."""
+        with self._lock:
+            if done.unread or seen:
                 self.ends[opened] = (piece.end, piece.tail)
+            if seen:
+                self._seen[opened] = seen
             self._files += done.files
             self._scattered += done.scattered
             self._sightings += done.sightings
@@ -82,12 +92,12 @@ class Batch:
             self._files += self._day_files(EVENT, self._scattered)
             self._files += self._day_files(SIGHTING, self._sightings)
             self._scattered, self._sightings = [], []
-            begins = {opened.row.uuid: opened.end for opened in self.ends}
-            ends = {opened.row.uuid: end for opened, (end, _) in self.ends.items()}
+            old = self._take_away_unfinished()
+            versions, begins = self._versions()
             # Once a commit is tried, they may be the lake's whatever fails next: then only vacuum may remove them.
             files, self._files = self._files, []
             try:
-                mine = self._lake.commit(files, ends, begins)
+                mine = self._lake.commit(files, versions, begins, old=old, now=self._now)
             except Conflict:
                 self._files = files
                 raise
@@ -96,14 +106,42 @@ class Batch:
                 self.abandon()
                 self._counts.clear()
             for opened, (end, _) in self.ends.items():
-                opened.end = end
+                opened.end = opened.committed = end
+                opened.seen, opened.waits = self._seen.get(opened, opened.seen), opened in self._seen
                 opened.lines += sum(self._lines[opened, piece.base] for piece in self._pieces[opened])
             for opened, (events, sightings, refused, blank) in self._counts.items():
                 opened.events += events
                 opened.sightings += sightings
                 opened.quarantined += refused
                 opened.blank += blank
+            self._counts.clear()
             return mine
+
+    def _versions(self) -> tuple[dict[str, int], dict[str, int]]:
+        """What the lake is to hold of each input, and what it holds now."""
+        versions: dict[str, int] = {}
+        begins: dict[str, int] = {}
+        for opened, (end, _) in self.ends.items():
+            uuid = opened.row.uuid
+            begins |= {uuid: opened.committed, seen_by(uuid): opened.seen}
+            if end > opened.committed:
+                versions[uuid] = end
+            if opened in self._seen:
+                versions[seen_by(uuid)] = self._seen[opened]
+        return versions, begins
+
+    def _take_away_unfinished(self) -> list[str]:
+        """The records that earlier runs left unfinished were read again: the files that lose them, others in their stead."""
+        waiting = {opened.row.id: opened.committed for opened in self.ends if opened.waits}
+        if not waiting:
+            return []
+        old, files = take_away(self._lake, waiting)
+        self._files += files
+        if not old:
+            raise Conflict(
+                "a replay read the last record meanwhile", advice="Run the ingest again: it goes on behind it"
+            )
+        return old
 
     def abandon(self) -> None:
         """Remove the files of a batch that will not be committed."""

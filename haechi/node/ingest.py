@@ -7,7 +7,7 @@ what was acknowledged is on disk, and a second run goes on from there.
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
@@ -28,17 +28,19 @@ from haechi.node.disk import disk_errors
 from haechi.node.home import Home
 from haechi.node.inputs import OpenInput, open_input
 from haechi.node.matching import current_index
+from haechi.node.unfinished import unfinished
 from haechi.node.worker import Setting, Worker
 from haechi.store.catalog import inputs, parties, sensors
 from haechi.store.lake import Lake
 
 WORKERS = 2
+TELL_SECONDS = 0.2  # between two words on how far it is
 BATCH_BYTES = 512 << 20
 OLDEST_DAYS = 30 * 365  # what lies further back, or more than a day ahead, is taken for a wrong clock
 
 
 class IngestProgress(msgspec.Struct, frozen=True):
-    """How far an ingest is: what is committed, of how much. `total_bytes` is None where it can't be known."""
+    """How far an ingest is. Bytes are the files' own, compressed where they are; the total is None where it can't be known."""
 
     path: str
     bytes: int
@@ -46,6 +48,7 @@ class IngestProgress(msgspec.Struct, frozen=True):
     events: int
     sightings: int
     quarantined: int
+    seconds: float
 
 
 class FileResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,8 +94,9 @@ def ingest(
     """Read the logs into the node's lake and match them. Paths may be files, folders or "-" for standard input.
 
     A log that can't be opened or isn't recognised is left out and says why in its result's `problem`; the others are
-    read. Raises UsageError, before anything is read, where the call itself is wrong (no such format, a wrong mapping), and
-    NodeCannot where the disk is full: what was committed until then stays, and the same call goes on from there.
+    read. `progress` is told some times a second how far it is, and after each commit. Raises UsageError, before anything
+    is read, where the call itself is wrong (no such format, a wrong mapping), and NodeCannot where the disk is full or
+    fails: what was committed until then stays, and the same call goes on from there.
     """
     begun = time.perf_counter()
     with disk_errors("the batch"), _Run(home, format, sensor, zone, mapping, progress) as run:
@@ -106,14 +110,14 @@ def ingest(
 
 
 def expand(paths: Iterable[Path | str]) -> list[Path | None]:
-    """Files of folders (in name order, hidden ones left out) and of globs; "-" is standard input, as None."""
+    """Files of folders (in name order, without hidden files and folders) and of globs; "-" is standard input, as None."""
     found: list[Path | None] = []
     for given in paths:
         path = Path(given)
         if str(given) == "-":
             found.append(None)
         elif path.is_dir():
-            found += sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+            found += sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path)))
         elif not path.exists() and any(c in str(given) for c in "*?["):
             matches = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
             if not matches:
@@ -122,6 +126,10 @@ def expand(paths: Iterable[Path | str]) -> list[Path | None]:
         else:
             found.append(path)
     return found
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 class _Run:
@@ -143,6 +151,7 @@ class _Run:
             raise UsageError("CSV names no fields by itself", advice="Say which column is what: --mapping FILE")
         if format not in ("auto", "csv"):
             reader_named(format)
+        self._begun = time.perf_counter()
         self._lake = Lake(home.lake_path)
         with home.catalog().begin() as connection:
             self._sensor = sensors.get_or_add(connection, sensor, home.party_id, zone)
@@ -166,25 +175,25 @@ class _Run:
     def add(self, path: Path | None) -> None:
         """Open an input; what can't be opened or recognised becomes a result with its problem."""
         try:
-            with self._home.catalog().begin() as connection:
-                opened = open_input(
-                    connection,
-                    path,
-                    self._reader,
-                    sensor_id=self._sensor.id,
-                    mapping=self._mapping,
-                    committed=self._lake.committed,
-                    now=self._home.clock.now(),
-                )
-                same = next((other for other in self._inputs if other.row.id == opened.row.id), None)
-                if same is None:
-                    self._inputs.append(opened)
-            if same is not None:
-                opened.source.close()
-                self._results.append(_same(opened, same.path))
+            opened = open_input(
+                self._home.catalog(),
+                path,
+                self._reader,
+                sensor_id=self._sensor.id,
+                mapping=self._mapping,
+                lake=self._lake,
+                now=self._home.clock.now(),
+            )
         except HaechiError as error:
             name = "-" if path is None else str(path)
             self._results.append(_failed(name, str(error)))
+            return
+        same = next((other for other in self._inputs if other.row.id == opened.row.id), None)
+        if same is None:
+            self._inputs.append(opened)
+        else:
+            opened.source.close()
+            self._results.append(_same(opened, same.path))
 
     def _reader(self, head: bytes, name: str) -> tuple[Reader, str]:
         if self._csv is not None:
@@ -204,13 +213,20 @@ class _Run:
                 batch = Batch(self._lake, self._home.clock.now())
                 try:
                     futures = [pool.submit(self._drain, worker, batch) for worker in self._workers]
-                    wait(futures)  # all, also when one fails: else a file may be written after the clearing up
+                    self._wait(futures, batch)
                     for future in futures:
                         future.result()
                     self._commit(batch)
                 except BaseException:
                     batch.abandon()
                     raise
+
+    def _wait(self, futures: list[Future[None]], batch: Batch) -> None:
+        try:
+            while wait(futures, timeout=TELL_SECONDS).not_done:
+                self._tell(batch)
+        finally:
+            wait(futures)  # all, whatever fails: else a file may be written after the clearing up
 
     def _drain(self, worker: Worker, batch: Batch) -> None:
         while True:
@@ -229,6 +245,8 @@ class _Run:
         while self._at < len(self._inputs) and batch.bytes < BATCH_BYTES:
             opened = self._inputs[self._at]
             piece = opened.feed.next(worker.block)
+            if piece is not None and opened.feed.ended and opened.source.position <= opened.seen:
+                piece = None  # it is the unfinished record that an earlier run saw, and no more
             if piece is not None:
                 batch.take(opened, piece)
                 return opened, piece
@@ -255,9 +273,12 @@ class _Run:
             parties=self._parties,
         )
         done = worker.work(piece, engine, setting, self._index, now)
+        at, seen = unfinished(piece, done.refused, multiline=opened.multiline), 0
+        if at is not None:
+            done.unread, seen = piece.end - at, opened.source.position
         if done.unread:
             opened.feed.give_back(piece, done.unread)
-        batch.add(opened, piece, done)
+        batch.add(opened, piece, done, seen)
 
     def _commit(self, batch: Batch) -> None:
         if not batch.ends:
@@ -279,23 +300,26 @@ class _Run:
                     head_length=head_length,
                     path=opened.path,
                 )
-        if self._progress:
-            last = max(batch.ends, key=self._inputs.index)
-            self._progress(
-                IngestProgress(
-                    path=last.path,
-                    bytes=sum(o.end - o.start for o in self._inputs),
-                    total_bytes=self._total(),
-                    events=sum(o.events for o in self._inputs),
-                    sightings=sum(o.sightings for o in self._inputs),
-                    quarantined=sum(o.quarantined for o in self._inputs),
-                )
-            )
+        self._tell(batch)
 
-    def _total(self) -> int | None:
-        if any(o.source.size is None or o.source.compression for o in self._inputs):
-            return None
-        return sum((o.source.size or 0) - o.start for o in self._inputs)
+    def _tell(self, batch: Batch) -> None:
+        """How far it is: what is committed, and what of the batch is worked through."""
+        if self._progress is None:
+            return
+        begun = self._inputs[: self._at + 1]
+        sizes = [None if o.source.size is None else o.source.size - o.begun for o in self._inputs]
+        events, sightings, quarantined = batch.counted()
+        self._progress(
+            IngestProgress(
+                path=begun[-1].path,
+                bytes=sum(o.source.stored_position - o.begun for o in begun),
+                total_bytes=None if None in sizes else sum(size or 0 for size in sizes),
+                events=events + sum(o.events for o in begun),
+                sightings=sightings + sum(o.sightings for o in begun),
+                quarantined=quarantined + sum(o.quarantined for o in begun),
+                seconds=time.perf_counter() - self._begun,
+            )
+        )
 
     def result(self, seconds: float) -> IngestResult:
         """The sums, and each file's own."""

@@ -1,26 +1,30 @@
-"""A log opened for ingest: its bytes, its format, who it was last time and where to go on."""
+"""A log opened for ingest: its bytes, its format, who it was last time and where to go on.
+
+A log may be slow (a quiet pipe, a large file to be unpacked up to where it was read): while its bytes are waited for,
+no transaction of the catalog is open.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from threading import Lock
 
 from sqlalchemy import Connection
+from sqlalchemy import Engine as CatalogEngine
 
 from haechi.ingest.engines.engine import Engine, engine_for
 from haechi.ingest.feed import TAIL, Feed
 from haechi.ingest.reader import Reader
 from haechi.ingest.source import HEAD_LENGTH, Source
+from haechi.node.unfinished import seen_by, waits
 from haechi.store.catalog import inputs
 from haechi.store.catalog.inputs import InputRow
-
-CommittedOffset = Callable[[str], int | None]
+from haechi.store.lake import Lake
 
 
 @dataclass(slots=True, eq=False)
 class OpenInput:
-    """One log being read. `lock` is held while a multi-line format's piece is worked on: such pieces go in order."""
+    """One log being read."""
 
     path: str
     source: Source
@@ -31,9 +35,11 @@ class OpenInput:
     start: int
     make_engine: Callable[[], Engine]
     multiline: bool
-    lock: Lock = field(default_factory=Lock)
+    committed: int  # what the lake holds of it
+    seen: int = 0  # what was seen of it when its last record was left unfinished
+    waits: bool = False  # that record is in the quarantine, to leave it when the log goes on
+    begun: int = 0  # where reading began, as the source's `stored_position` counts
     end: int = 0
-    tail: bytes = b""
     events: int = 0
     sightings: int = 0
     quarantined: int = 0
@@ -42,13 +48,13 @@ class OpenInput:
 
 
 def open_input(
-    connection: Connection,
+    catalog: CatalogEngine,
     path: Path | None,
     reader_of: Callable[[bytes, str], tuple[Reader, str]],
     *,
     sensor_id: int,
     mapping: Path | None,
-    committed: CommittedOffset,
+    lake: Lake,
     now: int,
 ) -> OpenInput:
     """Open a log and find the input that it continues, or note a new one."""
@@ -61,10 +67,14 @@ def open_input(
 
         engine = make_engine()
         document = reader.engine == "json" and is_document(source.head)
-        row, start = _identify(connection, source, sensor_id, reader.name, committed)
+        row = _identify(catalog, source, sensor_id, reader.name)
+        committed, seen = max(lake.committed(row.uuid) or 0, 0), lake.committed(seen_by(row.uuid)) or 0
+        unfinished = seen and seen >= committed
+        waiting = bool(unfinished) and waits(lake, row.id, committed)
         feed = Feed(source, document=document, multiline=engine.multiline, header_mark=engine.header_mark, now=now)
+        start = seen if unfinished and not waiting else committed  # a replay has read the unfinished record
         if start and not feed.resume_at(start):
-            start = 0
+            committed = start = 0
         return OpenInput(
             path=source.name,
             source=source,
@@ -76,6 +86,10 @@ def open_input(
             end=start,
             make_engine=make_engine,
             multiline=engine.multiline,
+            committed=committed,
+            seen=seen,
+            waits=waiting,
+            begun=source.stored_position if start else 0,
         )
     except BaseException:
         source.close()
@@ -92,17 +106,30 @@ def is_document(head: bytes) -> bool:
     return text.startswith(b"{") and goes_on and not first.rstrip().endswith(b"}") and first.count(b'"') < 4
 
 
-def _identify(
-    connection: Connection, source: Source, sensor_id: int, reader: str, committed: CommittedOffset
-) -> tuple[InputRow, int]:
-    """The input this log continues and the offset to go on from; a new input where it continues none."""
-    inputs.lock(connection)
-    if source.path is not None:
-        for row in inputs.by_head(connection, source.digest_of_first):
-            if row.sensor_id == sensor_id and row.reader == reader and _continues(source.path, row):
-                return row, max(committed(row.uuid) or 0, 0)
+def _identify(catalog: CatalogEngine, source: Source, sensor_id: int, reader: str) -> InputRow:
+    """The input this log continues, a new one where it continues none; it is compared while no transaction is open."""
+
+    def alike(connection: Connection) -> list[InputRow]:
+        if not source.regular:
+            return []
+        found = inputs.by_head(connection, source.digest_of_first)
+        return [row for row in found if (row.sensor_id, row.reader) == (sensor_id, reader)]
+
+    while True:
+        with catalog.connect() as connection:
+            known = alike(connection)
+        for row in known:
+            if source.path is not None and _continues(source.path, row):
+                return row
+        with catalog.begin() as connection:
+            inputs.lock(connection)
+            if alike(connection) == known:  # else another process noted one meanwhile
+                return _create(connection, source, sensor_id, reader)
+
+
+def _create(connection: Connection, source: Source, sensor_id: int, reader: str) -> InputRow:
     head_length = min(len(source.head), HEAD_LENGTH)
-    row = inputs.create(
+    return inputs.create(
         connection,
         sensor_id=sensor_id,
         path=source.name,
@@ -111,7 +138,6 @@ def _identify(
         reader=reader,
         compression=source.compression,
     )
-    return row, 0
 
 
 def _continues(path: Path, row: InputRow) -> bool:

@@ -1,10 +1,15 @@
 """`haechi ingest` as a person calls it: what it says, what it returns."""
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from haechi.cli import ingest as ingest_command
 from haechi.cli.main import main
 
 GOOD = '{"timestamp":"2026-09-01T00:00:00+0900","event_type":"flow","src_ip":"192.0.2.1","dest_ip":"192.0.2.2"}'
@@ -69,3 +74,31 @@ def test_a_wrong_format_is_a_usage_error(
     log.write_text(GOOD + "\n")
     assert main(["--home", str(home), "ingest", str(log), "--format", name]) == 2
     assert advice in capsys.readouterr().err
+
+
+def test_a_line_that_is_still_being_written_is_no_fault(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else every timed run of a live log would fail."""
+    log = tmp_path / "eve.json"
+    log.write_text(GOOD + "\n" + GOOD[:50])
+    assert main(["--home", str(home), "ingest", str(log)]) == 0
+    assert "50 bytes at the end are no whole line yet" in capsys.readouterr().err
+
+
+def test_the_bar_shows_bytes_of_all_events_a_second_and_when_it_ends(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[int, str, int | None]] = []
+
+    @contextmanager
+    def progress(*_: Any, **__: Any) -> Iterator[Any]:
+        yield lambda *step: steps.append(step)
+
+    monkeypatch.setattr(ingest_command, "progress", progress)
+    log = tmp_path / "eve.json"
+    log.write_text(GOOD + "\n")
+    assert main(["--home", str(home), "ingest", str(log)]) == 0
+    done, remark, total = steps[-1]
+    assert done == total == len(GOOD) + 1
+    assert re.fullmatch(r"1 events \([\d,]+/s\), 0 sightings, 0 refused", remark)

@@ -124,6 +124,19 @@ def test_progress_on_a_terminal_shows_only_long_work(unit: str, monkeypatch: pyt
     assert "1 event/s" in terminal.written
 
 
+def test_a_narrow_terminal_still_shows_how_much_is_done_and_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(output, "SHOW_AFTER", 0.0)
+    with output.progress("reading", unit="bytes") as step:
+        step(600_000_000, "1,140,000 events (623,456/s), 228 sightings, 19 refused", total=1_400_000_000)
+    assert "0.6/1.4 GB" in terminal.written
+    assert "(623,456/s)" in terminal.written
+    assert "-:--:--" in terminal.written
+
+
 def test_a_table_on_a_terminal_is_drawn_by_rich(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr("sys.stdout", terminal)

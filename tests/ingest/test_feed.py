@@ -177,8 +177,9 @@ def test_a_cut_off_gzip_gives_its_good_lines_then_the_refusal(path: Path) -> Non
     assert len(found) > 1000
     assert [r.code for r in refused] == [CUT_OFF]
     assert lines[refused[0].offset :].startswith(refused[0].raw)
-    assert refused[0].offset == found[-1][0] + len(found[-1][1]) + 1
+    assert refused[0].offset == pieces[-1].open_at == found[-1][0] + len(found[-1][1]) + 1
     assert pieces[-1].end == refused[0].offset + refused[0].length
+    check_tails(pieces, lines)
 
 
 def test_a_gzip_cut_off_at_a_lines_end_is_refused_too(path: Path) -> None:
@@ -187,6 +188,47 @@ def test_a_gzip_cut_off_at_a_lines_end_is_refused_too(path: Path) -> None:
     found, refused, _, _ = fed(path, gzip.compress(lines)[:-4], chunk=1 << 16)
     assert len(found) == 1000
     assert [(r.code, r.offset, r.length) for r in refused] == [(CUT_OFF, len(lines), 0)]
+
+
+@pytest.mark.parametrize("document", [False, True])
+def test_what_nothing_ends_can_be_given_back(path: Path, document: bool) -> None:
+    data = b'{"a":1}\n' * 50 + b'{"a":'
+    path.write_bytes(data)
+    os.utime(path, (NOW / 1e6 - 600,) * 2)
+    source, block = Source(path), Block(chunk=4096, rows=64)
+    feed = Feed(source, document=document, multiline=False, header_mark=b"", now=NOW)
+    pieces = list(iter(lambda: feed.next(block), None))
+    assert (pieces[-1].end, feed.ended) == (len(data), True)
+    assert pieces[-1].open_at == len(data) - (6 if document else 5), "a document's record ends at its brace"
+    feed.give_back(pieces[-1], 5)
+    check_tails(pieces, data[:-5])
+    assert feed.next(block) is None
+    source.close()
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_going_on_takes_the_last_header_before_the_offset(path: Path, pack: Any) -> None:
+    """However far down it stands, also where a line before it is longer than what is read at once."""
+    data = b"#fields\ta\tb\n" + b"1\t2\n" * 30_000 + b"x" * (3 << 20) + b"\n#fields\tb\ta\n" + b"2\t1\n" * 30_000
+    offset = len(data)
+    data += b"2\t1\n#fields\tc\n3\n"
+    path.write_bytes(pack(data))
+    source, block = Source(path), Block(chunk=4096, rows=64)
+    feed = Feed(source, document=False, multiline=False, header_mark=b"#fields", now=NOW)
+    assert feed.resume_at(offset)
+    piece = feed.next(block)
+    source.close()
+    assert piece is not None
+    assert piece.header.split(b"\n")[:-1] == [b"#fields\ta\tb", b"#fields\tb\ta"]
+
+
+def test_a_header_over_the_border_of_two_pieces_is_whole(path: Path) -> None:
+    lines = [b"%03d" % n for n in range(40)]
+    for at in range(1, 40):
+        data = b"\n".join([*lines[:at], b"#fields a b", b"#types t u", *lines[at:]]) + b"\n"
+        _, _, pieces, _ = fed(path, data, chunk=64, mark=b"#fields")
+        before = data[: pieces[-1].base].splitlines(keepends=True)
+        assert pieces[-1].header == b"".join(line for line in before if line.startswith(b"#")), at
 
 
 @given(lines=st.lists(st.sampled_from([b"#fields a b", b"#close x", b"1 2", b"3 4 5 6", b"# c"]), max_size=60))

@@ -25,6 +25,14 @@ def test_whichever_library_met_it(met: Exception) -> None:
     assert "goes on" in found.value.advice
 
 
+@pytest.mark.parametrize("said", ["database is locked", "canceling statement due to lock timeout"])
+def test_a_locked_catalog_is_no_full_disk(said: str) -> None:
+    met = OperationalError("insert", None, sqlite3.OperationalError(said))
+    with pytest.raises(NodeCannot, match="keeps the catalog locked") as found, disk_errors("the batch"):
+        raise met
+    assert "Try again" in found.value.advice
+
+
 def test_other_errors_pass() -> None:
     with pytest.raises(ValueError, match="a bug"), disk_errors("the batch"):
         raise ValueError("a bug")

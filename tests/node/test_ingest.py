@@ -5,12 +5,15 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from haechi.model.errors import NodeCannot, UsageError
+from haechi.node import ingest as ingest_module
 from haechi.node.ingest import IngestProgress, expand, ingest
 from haechi.store.catalog import inputs
 from haechi.store.lake import Lake
@@ -107,6 +110,13 @@ def test_a_log_that_grew_is_read_on(node: Any, first: int) -> None:
     assert len({input_id for input_id, _ in offsets(node)}) == 1
 
 
+def test_a_folder_that_lies_in_a_hidden_one_can_be_named(tmp_path: Path) -> None:
+    folder = tmp_path / ".spool" / "logs"
+    folder.mkdir(parents=True)
+    (folder / "a.json").write_text("x")
+    assert expand([folder]) == [folder / "a.json"]
+
+
 def test_a_rotated_log_is_a_new_input(node: Any) -> None:
     path = node.log(lines_of(node, 20))
     node.reads(path)
@@ -154,6 +164,23 @@ def test_a_live_log_keeps_its_half_line_for_the_next_time(node: Any) -> None:
     assert (result.events, result.quarantined, result.files[0].left) == (1, 0, 0)
 
 
+def write_all(descriptor: int, data: bytes) -> None:
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
+def test_a_process_substitution_is_read_whole_each_time(node: Any) -> None:
+    """It is a pipe: to compare it with what was read before would take bytes out of it."""
+    text = "\n".join(lines_of(node, 1000)).encode()  # no line end behind the last
+    for _ in range(2):
+        reading, writing = os.pipe()
+        writer = Thread(target=write_all, args=[writing, text])
+        writer.start()
+        assert told(node.reads(Path(f"/dev/fd/{reading}"))) == (1000, 0, 0)
+        writer.join()
+        os.close(reading)
+
+
 def test_a_broken_first_line_costs_no_other(node: Any) -> None:
     assert told(node.reads(node.log(["{broken", *lines_of(node, 20)]))) == (20, 0, 1)
 
@@ -179,7 +206,8 @@ def test_what_cannot_be_read_is_told_and_the_rest_goes_through(node: Any) -> Non
 
 def test_folders_and_globs(node: Any, tmp_path: Path) -> None:
     (tmp_path / "logs" / "deep").mkdir(parents=True)
-    for name in ("b.json", "a.json", ".hidden", "deep/c.json"):
+    (tmp_path / "logs" / ".snapshot").mkdir()
+    for name in ("b.json", "a.json", ".hidden", "deep/c.json", ".snapshot/a.json"):
         (tmp_path / "logs" / name).write_text("x")
     folder = tmp_path / "logs"
     assert expand([folder]) == [folder / "a.json", folder / "b.json", folder / "deep" / "c.json"]
@@ -193,6 +221,7 @@ def test_folders_and_globs(node: Any, tmp_path: Path) -> None:
 
 def test_an_indicator_added_between_batches_matches_at_the_next(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     sized(monkeypatch)
+    monkeypatch.setattr(ingest_module, "TELL_SECONDS", 600)  # only after each commit
     path = node.log(node.line(NOW - n, "198.51.100.1", "203.0.113.9") for n in range(4000))
     batches: list[IngestProgress] = []
 
@@ -338,3 +367,49 @@ def test_real_logs_count_as_an_independent_reader_counts(node: Any, real_data: P
     assert result.events > 0.9 * (result.events + result.quarantined)
     for file in result.files:
         assert bool(file.reader) != bool(file.problem), file
+
+
+def test_a_log_that_named_its_columns_anew_is_read_on_by_the_last_names(node: Any) -> None:
+    """Far below what is looked at first: the file of a sensor that was set up anew."""
+    names = ["ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto"]
+    types = ["time", "string", "addr", "port", "addr", "port", "enum"]
+    row = f"{(NOW - 3_600_000_000) / 1e6:.6f}\tC1\t198.51.100.1\t40000\t192.0.2.1\t443\ttcp\n"
+    swapped = [names[0], names[1], *names[4:6], *names[2:4], names[6]]
+
+    def header(of: list[str]) -> str:
+        fields = "\t".join(["#fields", *of]) + "\n" + "\t".join(["#types", *types]) + "\n"
+        return "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n" + fields
+
+    path = node.folder / "conn.log"
+    path.write_text(header(names) + row * 2000 + header(swapped) + row * 3)
+    assert told(node.reads(aged(path))) == (2003, 0, 0)
+    with path.open("a") as file:
+        file.write(row)
+    assert told(node.reads(aged(path))) == (1, 0, 0)
+    found = Lake(node.home.lake_path).query("select src_addr, raw_offset from event order by raw_offset desc limit 4")
+    assert set(found["src_addr"].to_pylist()) == {"192.0.2.1"}
+
+
+def test_how_far_it_is_is_told_between_commits(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of compressed files in their own bytes, so that the end can be foreseen there too."""
+    sized(monkeypatch)
+    monkeypatch.setattr(ingest_module, "BATCH_BYTES", 1 << 30)
+    monkeypatch.setattr(ingest_module, "TELL_SECONDS", 0.001)
+    lines = lines_of(node, 6000)
+    path, packed = node.log(lines), node.folder / "packed.json.gz"
+    packed.write_bytes(gzip.compress("".join(f"{line}\n" for line in [*reversed(lines), "{broken"]).encode()))
+    seen: list[IngestProgress] = []
+    result = ingest(node.home, [path, aged(packed)], progress=seen.append)
+    total = path.stat().st_size + packed.stat().st_size
+    assert result.batches == 1
+    assert len(seen) > 3
+    assert all(at.total_bytes == total for at in seen)
+    assert (seen[-1].bytes, seen[-1].events, seen[-1].quarantined) == (total, 12_000, 1)
+    for earlier, later in pairwise(seen):
+        assert earlier.bytes <= later.bytes
+        assert earlier.events <= later.events
+    assert 0 < seen[len(seen) // 2].events < 12_000
+    with path.open("a") as file:
+        file.write(lines[0] + "\n")
+    ingest(node.home, [aged(path), packed], progress=seen.append)
+    assert seen[-1].bytes == seen[-1].total_bytes == len(lines[0]) + 1

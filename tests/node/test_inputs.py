@@ -1,5 +1,9 @@
+import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,11 +45,11 @@ def test_documents_and_lines_are_told_apart(head: bytes, document: bool) -> None
 
 
 def opened(node: Any, path: Path, committed: dict[str, int] | None = None) -> OpenInput:
-    with node.home.catalog().begin() as conn:
+    catalog = node.home.catalog()
+    with catalog.begin() as conn:
         sensor = sensors.get_or_add(conn, "edge", node.home.party_id, "")
-        found = open_input(
-            conn, path, recognise, sensor_id=sensor.id, mapping=None, committed=(committed or {}).get, now=NOW
-        )
+    lake: Any = SimpleNamespace(committed=(committed or {}).get)
+    found = open_input(catalog, path, recognise, sensor_id=sensor.id, mapping=None, lake=lake, now=NOW)
     found.source.close()
     return found
 
@@ -70,6 +74,42 @@ def test_the_lake_says_where_to_go_on_not_the_catalog(node: Any) -> None:
     row = opened(node, path).row
     assert opened(node, path, {row.uuid: 150}).start == 150
     assert opened(node, path, {"another": 150}).start == 0
+
+
+def test_a_quiet_pipe_keeps_no_one_from_the_catalog(node: Any) -> None:
+    """Standard input may have nothing to say for hours."""
+    reading, writing = os.pipe()
+    found: list[OpenInput] = []
+    thread = threading.Thread(target=lambda: found.append(opened(node, Path(f"/dev/fd/{reading}"))))
+    os.write(writing, (node.line(NOW, "198.51.100.1") + "\n").encode())
+    thread.start()
+    try:
+        time.sleep(0.5)
+        assert not found, "it waits for more"
+        with node.home.catalog().begin() as conn:
+            sensors.get_or_add(conn, "other", node.home.party_id, "")
+        assert thread.is_alive()
+    finally:
+        os.close(writing)
+        thread.join()
+        os.close(reading)
+    assert found[0].reader.name == "suricata-eve"
+
+
+def test_what_another_process_notes_meanwhile_is_found(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look and the write: the log is looked up again, and both agree on its id."""
+    path = node.log([node.line(NOW, "198.51.100.77")])
+    by_head, others = inputs.by_head, list[OpenInput]()
+
+    def looked_up(*given: Any) -> Any:
+        found = by_head(*given)
+        if not others:
+            monkeypatch.setattr(inputs, "by_head", by_head)
+            others.append(opened(node, path))
+        return found
+
+    monkeypatch.setattr(inputs, "by_head", looked_up)
+    assert opened(node, path).row.id == others[0].row.id
 
 
 def test_what_no_reader_knows_leaves_nothing_behind(node: Any) -> None:

@@ -140,21 +140,29 @@ class Lake:
         return version
 
     def commit(
-        self, files: Sequence[Staged], versions: Mapping[str, int], begins: Mapping[str, int] | None = None
+        self,
+        files: Sequence[Staged],
+        versions: Mapping[str, int],
+        begins: Mapping[str, int] | None = None,
+        *,
+        old: Sequence[str] = (),
+        now: int = 0,
     ) -> bool:
         """Commit the files with each application's new version; False if they were committed before.
 
-        `begins` says from which version on the files hold the application's rows. Raises Conflict, and writes nothing,
-        where the table is at another one, or if only some of the applications had been committed: then another process
-        was first, and its batch was cut differently.
+        `begins` says from which version on the files hold the application's rows; `old` are files that leave the table
+        for it at `now`, as `replace` takes them. Raises Conflict, and writes nothing, where the table is at another
+        version, has an old file no longer, or if only some of the applications had been committed: then another
+        process was first, and its batch was cut differently.
         """
         with locked(self.path / "_lock"):
             self._table.update_incremental()
-            at = {app: self._table.transaction_version(app) for app in versions}
+            at = {app: self._table.transaction_version(app) for app in {**versions, **(begins or {})}}
             done = [(found := at[app]) is not None and found >= version for app, version in versions.items()]
             if all(done):
                 return False
-            if any(done) or any((at[app] or 0) != begin for app, begin in (begins or {}).items()):
+            elsewhere = any((at[app] or 0) != begin for app, begin in (begins or {}).items())
+            if any(done) or elsewhere or not self._holds(old):
                 raise Conflict(
                     "part of this batch is in the lake already", advice="Run the ingest again: it goes on from there"
                 )
@@ -164,7 +172,7 @@ class Lake:
             )
             try:
                 self._table.create_write_transaction(
-                    [self._action(file) for file in files],
+                    self._actions(old, files, now),
                     mode="append",
                     schema=self._table.schema(),
                     partition_by=_PARTITIONS,
@@ -185,15 +193,10 @@ class Lake:
         """
         with locked(self.path / "_lock"):
             self._table.update_incremental()
-            if not set(old) <= set(self._named(self._table.file_uris())):
+            if not self._holds(old):
                 return False
-            # What goes stands before what comes in the log entry: an entry that is cut off lacks an addition, which shows.
-            actions: list[AddAction | RemoveAction] = [
-                *map(self._removal, old, [at] * len(old)),
-                *map(self._action, new),
-            ]
             self._table.create_write_transaction(
-                actions,
+                self._actions(old, new, at),
                 mode="append",
                 schema=self._table.schema(),
                 partition_by=_PARTITIONS,
@@ -203,6 +206,13 @@ class Lake:
             self._table.update_incremental()
             flush_log(self.path, self._table.version())
         return True
+
+    def _holds(self, files: Sequence[str]) -> bool:
+        return not files or set(files) <= set(self._named(self._table.file_uris()))
+
+    def _actions(self, old: Sequence[str], new: Sequence[Staged], at: int) -> list[AddAction | RemoveAction]:
+        """What goes stands before what comes: a log entry that is cut off lacks an addition, which shows."""
+        return [*map(self._removal, old, [at] * len(old)), *map(self._action, new)]
 
     def _removal(self, name: str, at: int) -> RemoveAction:
         file = Path(name)

@@ -96,6 +96,18 @@ def _race(path: Path, start: "multiprocessing.synchronize.Barrier", done: "multi
     done.put(won)
 
 
+def test_a_commit_takes_old_files_out_or_does_nothing(lake: Lake) -> None:
+    lake.commit([put(lake, 4, kind=QUARANTINE)], {"a": 100})
+    (old,) = lake.files(QUARANTINE)
+    assert lake.commit([put(lake, 3)], {"a": 150}, {"a": 100, "b": 0}, old=[old], now=DAY * US)
+    assert (lake.files(QUARANTINE), len(lake.files(EVENT))) == ([], 1)
+    with pytest.raises(Conflict):
+        lake.commit([put(lake, 2)], {"a": 200}, {"a": 150}, old=[old], now=DAY * US)
+    with pytest.raises(Conflict):
+        lake.commit([put(lake, 2)], {"a": 200}, {"a": 150, "b": 7})
+    assert (lake.committed("a"), len(lake.files(EVENT))) == (150, 1)
+
+
 def test_two_racing_processes_commit_each_batch_once(lake: Lake) -> None:
     context = multiprocessing.get_context("spawn")
     start, done = context.Barrier(2), context.Queue()
