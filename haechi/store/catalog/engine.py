@@ -101,6 +101,17 @@ def _place(url: str) -> URL:
     )
 
 
+def refuse_password(url: str) -> None:
+    """`UsageError` for a URL with a password: the process list, the shell's history and haechi.toml would show it."""
+    place = _place(url)
+    if place.password or "password" in place.query:
+        raise UsageError(
+            "the database URL holds a password",
+            advice="Write it into ~/.pgpass (or the file that PGPASSFILE names, or a service file) with rights 0600,"
+            " change it, for it was on the command line, and give postgresql://USER@HOST/NAME",
+        )
+
+
 def _prepare_file(path: Path, *, create: bool) -> None:
     if path.exists():
         return

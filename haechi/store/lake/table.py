@@ -67,6 +67,7 @@ class Lake:
         log = path / "_delta_log"
         if not log.is_dir():
             raise _no_lake(path)
+        check_path(path)
         if torn(log):
             with locked(path / LOCK):  # a commit may have been under way: looked at again, nothing moves then
                 self.moved_aside = mend(log)

@@ -12,8 +12,8 @@ import pytest
 from deltalake import DeltaTable
 
 from haechi.model.event import EVENT, LAKE_SCHEMA, QUARANTINE, SIGHTING
-from haechi.store.lake import Lake, Staged, maintain
 from haechi.store.files import locked
+from haechi.store.lake import Lake, Staged, maintain
 from haechi.store.lake.maintain import compact, compactable, freeable, vacuum
 from haechi.store.lake.table import EPOCH, LOCK
 
