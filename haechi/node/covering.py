@@ -5,7 +5,7 @@ and what that lies in. Asked of the catalog and not of the match index, for what
 """
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,28 +19,38 @@ from haechi.store.catalog import indicators
 
 _FOUR: Final = (ValueType.IPV4, ValueType.IPV4_NET, ValueType.IPV4_RANGE)
 _SIX: Final = (ValueType.IPV6, ValueType.IPV6_NET, ValueType.IPV6_RANGE)
-_WIDEST: Final = {4: 8, 6: 19}  # prefix lengths: model.normal.address refuses wider nets
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Span = tuple[Address, Address]
+Named = tuple[ValueType, str]
 _Bytes = npt.NDArray[np.bytes_]
 
 
 class Covering:
-    """Answers for one value after the other; the catalog's ranges are read once."""
+    """Answers for one value after the other; the catalog's ranges, and which prefix lengths it has, are read once."""
 
     def __init__(self) -> None:
         self._ranges: dict[ValueType, tuple[list[Value], _Bytes, _Bytes]] = {}
+        self._prefixes: dict[ValueType, list[int]] = {}
 
     def of(self, conn: Connection, kind: ValueType, normal: str) -> list[Value]:
         """The values, ever named by a source, that hold this one: nets and names from narrow to wide, then ranges."""
         place = host(kind, normal)
-        found = indicators.find_any(conn, candidates(*place))
+        ends = span(*place)
+        found = indicators.find_any(conn, self._candidates(conn, *place, ends))
         if place[0] is ValueType.DOMAIN:
             found = [value for value in found if value.text == place[1] or not is_public_suffix(value.text)]
-        elif (ends := span(*place)) is not None:
+        if ends is not None:
             found += self._ranges_around(conn, place[0], ends)
         return [value for value in found if (value.type, value.text) != (kind, normal)]
+
+    def _candidates(self, conn: Connection, kind: ValueType, normal: str, ends: Span | None) -> list[Named]:
+        if ends is None:
+            return [(kind, normal), *parents(kind, normal)]
+        wanted = _FOUR[1] if kind in _FOUR else _SIX[1]
+        if wanted not in self._prefixes:
+            self._prefixes[wanted] = indicators.prefixes(conn, wanted)
+        return [(kind, normal), *((wanted, net) for net in nets(ends, self._prefixes[wanted]))]
 
     def _ranges_around(self, conn: Connection, kind: ValueType, ends: Span) -> list[Value]:
         wanted = _FOUR[2] if kind in _FOUR else _SIX[2]
@@ -55,7 +65,7 @@ class Covering:
         return [known[place] for place in np.flatnonzero(around)]
 
 
-def host(kind: ValueType, normal: str) -> tuple[ValueType, str]:
+def host(kind: ValueType, normal: str) -> Named:
     """The host of a URL or mail address as a value; any other value as it is.
 
     >>> host(ValueType.URL, "http://192.0.2.1/x")
@@ -72,28 +82,28 @@ def host(kind: ValueType, normal: str) -> tuple[ValueType, str]:
         return ValueType.DOMAIN, name
 
 
-def candidates(kind: ValueType, normal: str) -> Iterator[tuple[ValueType, str]]:
-    """The value, and the nets or parent domains that could hold it, from narrow to wide; ranges can't be told so.
+def parents(kind: ValueType, normal: str) -> Iterator[Named]:
+    """A domain's parents, from narrow to wide; nothing of another kind.
 
-    >>> [text for _, text in candidates(ValueType.DOMAIN, "a.evil.example")]
-    ['a.evil.example', 'evil.example', 'example']
-    >>> list(candidates(ValueType.IPV4, "192.0.2.1"))[1]
-    (<ValueType.IPV4_NET: 'ipv4-net'>, '192.0.2.0/31')
+    >>> [text for _, text in parents(ValueType.DOMAIN, "a.evil.example")]
+    ['evil.example', 'example']
     """
-    yield kind, normal
-    if kind is ValueType.DOMAIN:
-        while normal := normal.partition(".")[2]:
-            yield kind, normal
-        return
-    ends = span(kind, normal)
-    if ends is None:
-        return
+    while kind is ValueType.DOMAIN and (normal := normal.partition(".")[2]):
+        yield kind, normal
+
+
+def nets(ends: Span, prefixes: Iterable[int]) -> Iterator[str]:
+    """The nets of these prefix lengths that hold both addresses.
+
+    >>> list(nets((ipaddress.ip_address("192.0.2.1"), ipaddress.ip_address("192.0.2.9")), [31, 24]))
+    ['192.0.2.0/24']
+    """
     first, last = ends
-    net_kind = _FOUR[1] if kind in _FOUR else _SIX[1]
-    for prefix in range(first.max_prefixlen - 1, _WIDEST[first.version] - 1, -1):
-        net = ipaddress.ip_network((first, prefix), strict=False)
-        if last in net:
-            yield net_kind, str(net)
+    numbers, bits = (int(first), int(last)), first.max_prefixlen
+    for prefix in prefixes:
+        low, high = (number >> (bits - prefix) << (bits - prefix) for number in numbers)
+        if low == high:
+            yield f"{type(first)(low)}/{prefix}"
 
 
 def span(kind: ValueType, normal: str) -> Span | None:

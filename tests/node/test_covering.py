@@ -1,11 +1,13 @@
 """What holds a value, against a catalog of both kinds."""
 
+from ipaddress import ip_address
+
 import pytest
 from sqlalchemy import Engine, event
 
 from haechi.model.indicator import ValueType as T
 from haechi.model.source_object import SourceObject
-from haechi.node.covering import Covering, candidates, host, span
+from haechi.node.covering import Covering, host, nets, parents, span
 from haechi.store.catalog.indicator_load import load, source_id
 
 KNOWN = {
@@ -62,11 +64,15 @@ def test_an_address_costs_two_questions_once_the_ranges_are_read(known: Engine) 
     assert len(asked) == 2
 
 
-def test_candidates_go_from_narrow_to_wide() -> None:
-    four, six = (list(candidates(kind, text)) for kind, text in ((T.IPV4, "192.0.2.1"), (T.IPV6, "2001:db8::1")))
-    assert (four[1], four[-1], len(four)) == ((T.IPV4_NET, "192.0.2.0/31"), (T.IPV4_NET, "192.0.0.0/8"), 25)
-    assert (six[1], six[-1], len(six)) == ((T.IPV6_NET, "2001:db8::/127"), (T.IPV6_NET, "2001::/19"), 110)
-    assert list(candidates(T.MD5, "a" * 32)) == [(T.MD5, "a" * 32)]
+def test_nets_and_parents_go_from_narrow_to_wide() -> None:
+    one = ip_address("2001:db8::1")
+    assert list(nets((one, one), [128, 64, 19])) == ["2001:db8::1/128", "2001:db8::/64", "2001::/19"]
+    assert list(nets((ip_address("192.0.2.1"), ip_address("192.0.3.0")), [24, 23, 8])) == [
+        "192.0.2.0/23",
+        "192.0.0.0/8",
+    ]
+    assert [name for _, name in parents(T.DOMAIN, "a.b.example")] == ["b.example", "example"]
+    assert list(parents(T.MD5, "a" * 32)) == []
 
 
 def test_hosts_and_spans() -> None:

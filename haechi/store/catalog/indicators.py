@@ -184,6 +184,14 @@ def of_type(conn: Connection, kind: ValueType) -> list[Value]:
     return [Value(row.id, kind, row.text) for row in rows]
 
 
+def prefixes(conn: Connection, kind: ValueType) -> list[int]:
+    """The prefix lengths of the nets of one type that some source ever named, the longest first."""
+    ends = conn.execute(
+        text("SELECT DISTINCT substr(text, length(text) - 3) FROM value WHERE type = :type"), {"type": kind.value}
+    )
+    return sorted({int(end[0].rpartition("/")[2]) for end in ends}, reverse=True)
+
+
 def of_object(conn: Connection, object_id: str) -> list[Value]:
     """The values that a source's object of this id asserts or asserted; the first thousand."""
     rows = conn.execute(
