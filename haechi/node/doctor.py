@@ -194,8 +194,10 @@ def _held(path: Path) -> bool:
 
 def catalog_sound(catalog: Path) -> Check:
     """SQLite's own quick check of the catalog's pages, read-only."""
+    from haechi.store.catalog.engine import read_only
+
     try:
-        with closing(sqlite3.connect(f"file:{catalog}?mode=ro", uri=True, timeout=5)) as connection:
+        with closing(sqlite3.connect(read_only(catalog), uri=True, timeout=5)) as connection:
             found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
     except sqlite3.Error as error:
         found = [str(error)]
