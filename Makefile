@@ -56,9 +56,11 @@ wheel: .venv/.ok ## Build the wheel into dist/
 	$(UV) build -q --wheel --no-build-isolation
 
 .PHONY: lock
-lock: $(UV) ## Resolve the dependencies anew and write requirements.lock
+lock: $(UV) ## Resolve the dependencies anew and write the files of their hashes
 	$(UV) lock -q $(ARGS)
 	$(UV) export -q --frozen --all-extras --no-emit-project -o requirements.lock
+	{ head -n 1 requirements-uv.lock; echo uv | $(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate -; } >requirements-uv.lock.new
+	mv requirements-uv.lock.new requirements-uv.lock
 
 .PHONY: clean
 clean: ## Remove what was built and installed here; no node's home is touched
@@ -76,9 +78,11 @@ clean: ## Remove what was built and installed here; no node's home is touched
 	@$(RUN)/python -m haechi.node.warm >/dev/null
 	@touch $@
 
-$(UV):
+$(UV): requirements-uv.lock
 	@command -v git >/dev/null || { echo "git is missing: install it (Debian: apt-get install git)" >&2; exit 2; }
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer (Debian: apt-get install python3 python3-pip), or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Haechi needs 3.11 or newer; name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "pip is missing for $(PYTHON): install it (Debian: apt-get install python3-pip; elsewhere: $(PYTHON) -m ensurepip)" >&2; exit 2; }
-	@$(PYTHON) -m pip install -q --disable-pip-version-check --root-user-action=ignore --target .tools uv
+	@rm -rf .tools
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --root-user-action=ignore --target .tools --require-hashes -r requirements-uv.lock
+	@touch $@

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+LOCKS = ("requirements.lock", "requirements-uv.lock")
 
 
 def make(folder: Path, *words: str, path: Path) -> subprocess.CompletedProcess[str]:
     shutil.copy(ROOT / "Makefile", folder)
-    shutil.copy(ROOT / "requirements.lock", folder)
+    for name in LOCKS:
+        shutil.copy(ROOT / name, folder)
     environment = {"PATH": str(path), "HOME": str(folder)}
     make = shutil.which("make")
     if make is None:
@@ -64,7 +66,7 @@ def test_what_is_missing_is_named(present: dict[str, str], said: str, tmp_path: 
     assert said in done.stderr
 
 
-def test_the_lock_holds_every_dependency_with_hashes_and_no_address() -> None:
+def test_the_lock_holds_every_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     lock = (ROOT / "requirements.lock").read_text()
     wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
@@ -74,8 +76,23 @@ def test_the_lock_holds_every_dependency_with_hashes_and_no_address() -> None:
         name = re.match(r"[\w.-]+", requirement)
         assert name is not None
         assert re.search(rf"^{re.escape(name[0])}(\[\w+\])?==", lock, re.MULTILINE), f"{name[0]}: run make lock"
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_locks_hold_hashes_and_no_address(name: str) -> None:
+    lock = (ROOT / name).read_text()
     assert "://" not in lock
-    assert lock.count("==") <= lock.count("--hash=sha256:")
+    assert 0 < lock.count("==") <= lock.count("--hash=sha256:")
+
+
+def test_nothing_is_installed_without_its_hash() -> None:
+    """But for this project itself, which is here already."""
+    script = (ROOT / "Makefile").read_text()
+    installs = [
+        line for line in script.splitlines() if re.search(r"pip (install|sync)", line) and "--no-deps" not in line
+    ]
+    assert len(installs) == 2
+    assert all("--require-hashes" in line for line in installs)
 
 
 def test_the_ci_script_calls_make_test() -> None:

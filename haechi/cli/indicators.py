@@ -131,30 +131,32 @@ def list_values(
     from haechi.store.catalog import indicator_views
 
     most = 1_000_000_000 if as_jsonl or not limit else limit + 1
+    wanted: dict[str, Any] = {
+        "kind": kind,
+        "source": source,
+        "actor": actor,
+        "marking": _marking(marking),
+        "contains": contains,
+    }
     with Home.open(find_home(home)).catalog().connect() as conn:
         if patterns:
             kept = [msgspec.to_builtins(one) for one in indicator_views.patterns(conn, most)]
             columns = {key: text(f"indicators.{key}") for key in ("source", "pattern_type", "reason", "pattern")}
             emit_rows("patterns", kept, columns=columns, limit=limit, as_json=as_json, as_jsonl=as_jsonl)
             return
-        found = indicator_views.rows(
-            conn,
-            kind=kind,
-            source=source,
-            actor=actor,
-            marking=_marking(marking),
-            contains=contains,
-            after=after,
-            limit=most,
-        )
+        if as_jsonl:
+            every = indicator_views.every(conn, after=after, **wanted)
+            emit_rows("indicators", map(msgspec.to_builtins, every), columns={}, as_jsonl=True)
+            return
+        found = indicator_views.rows(conn, after=after, limit=most, **wanted)
     rows = [msgspec.to_builtins(row) for row in found]
-    if not (as_json or as_jsonl):
+    if not as_json:
         rows = [row | {"actors": ", ".join(row["actors"]), "known_at": formats.time(row["known_at"])} for row in rows]
     columns = {
         key: text(f"indicators.{key}")
         for key in ("id", "type", "text", "marking", "sources", "actors", "known_at", "warning")
     }
-    emit_rows("indicators", rows, columns=columns, right=["id"], limit=limit, as_json=as_json, as_jsonl=as_jsonl)
+    emit_rows("indicators", rows, columns=columns, right=["id"], limit=limit, as_json=as_json)
 
 
 @app.command(help=text("help.indicators.show.command"))

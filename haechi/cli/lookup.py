@@ -1,49 +1,84 @@
 """`haechi lookup`: everything known about a value or an id."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from itertools import islice
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from haechi.cli.failure import error_document
-from haechi.cli.output import HomeOption, JsonOption, emit, note
-from haechi.model.errors import BadInput, NotFound
+from haechi.cli.output import HomeOption, JsonlOption, JsonOption, emit, emit_rows, note, write
+from haechi.cli.sightings import opened_document, record_lines, scope_text
+from haechi.model.errors import BadInput
 from haechi.model.indicator import Assertion, Verdict
 from haechi.node.home import Home, find_home
-from haechi.node.lookup import Known, Thing, lookup_all
+from haechi.node.lookup import Answer, Known, Thing, lookup_all
 from haechi.report import format as formats
 from haechi.report import record
 from haechi.report import table as tables
 from haechi.report.messages import text
+from haechi.store.catalog.indicator_views import Pattern
 
 HELP = text("help.lookup.command")
 
-_MOST_INPUT = 100_000  # values from standard input
+MOST_IN_DOCUMENT = 100_000  # answers in one JSON document, which is held in memory
 
 
 def command(
     values: Annotated[list[str], typer.Argument(metavar="VALUE|ID...|-", help=text("help.lookup.values"))],
     home: HomeOption = None,
     as_json: JsonOption = False,
+    as_jsonl: JsonlOption = False,
 ) -> None:
     """Look up each word and write what is known of it; exit status 1 if one is neither a value nor an id."""
-    asked = [line.strip() for line in sys.stdin if line.strip()][:_MOST_INPUT] if values == ["-"] else values
+    asked: Iterable[str] = (line.strip() for line in sys.stdin if line.strip()) if values == ["-"] else values
     found = lookup_all(Home.open(find_home(home)), asked)
-    errors = [one for one in found if not isinstance(one, Thing)]
-    documents = [_document(one) if isinstance(one, Thing) else error_document(one) for one in found]
-    emit({"lookup": documents}, as_json=as_json, table=lambda: _shown(found))
-    if errors:
+    tell = _as_lines if as_jsonl else _as_document if as_json else _as_text
+    if not tell(found):
         raise typer.Exit(BadInput.exit_status)
 
 
-def _document(thing: Thing) -> dict[str, Any]:
+def _as_lines(found: Iterator[Answer]) -> bool:
+    """One JSON object a line, each as soon as it is known; whether all was answered."""
+    well = True
+    for one in found:
+        well &= isinstance(one, Thing)
+        emit_rows("", [_document(one)], columns={}, as_jsonl=True)
+    return well
+
+
+def _as_document(found: Iterator[Answer]) -> bool:
+    """One JSON document; whether all was answered."""
+    shown = list(islice(found, MOST_IN_DOCUMENT))
+    emit({"lookup": [_document(one) for one in shown]}, as_json=True, table="")
+    cut = next(found, None) is not None
+    if cut:
+        note(text("lookup.cut", count=MOST_IN_DOCUMENT))
+    return not cut and all(isinstance(one, Thing) for one in shown)
+
+
+def _as_text(found: Iterator[Answer]) -> bool:
+    """For a person, a blank line between things; whether all was answered."""
+    well, gap = True, ""
+    for one in found:
+        if not isinstance(one, Thing):
+            well = False
+            note(text("error.line", reason=tables.printable(str(one))))
+            continue
+        for part in _parts(one):
+            write(f"{gap}{part}\n")
+            gap = "\n"
+    return well
+
+
+def _document(thing: Answer) -> dict[str, Any]:
+    if not isinstance(thing, Thing):
+        return error_document(thing)
     document: dict[str, Any] = msgspec.to_builtins(thing, builtin_types=(datetime, date, bytes))
     if thing.record is not None:
-        from haechi.cli.sightings import opened_document
-
         document["record"] = opened_document(thing.record)
     for known, shown in zip(thing.values, document["values"], strict=True):
         for assertion, said in zip(known.assertions, shown["assertions"], strict=True):
@@ -52,24 +87,25 @@ def _document(thing: Thing) -> dict[str, Any]:
     return document
 
 
-def _shown(found: list[Thing | BadInput | NotFound]) -> str:
-    parts: list[str] = []
-    for one in found:
-        if not isinstance(one, Thing):
-            note(text("error.line", reason=tables.printable(str(one))))
-        elif one.party is not None:
-            parts.append(_pairs(msgspec.to_builtins(one.party)))
-        elif one.record is not None:
-            parts.append("\n".join(_record(one.record)))
-        else:
-            parts += [_value(known) for known in one.values]
-    return "\n\n".join(parts)
+def _parts(thing: Thing) -> Iterator[str]:
+    if thing.party is not None:
+        yield _pairs(msgspec.to_builtins(thing.party))
+    if thing.record is not None:
+        yield "\n".join(_record(thing.record))
+    yield from map(_value, thing.values)
+    yield from map(_pattern, thing.patterns)
+
+
+def _pattern(one: Pattern) -> str:
+    title = text("lookup.pattern", source=one.source, type=one.pattern_type, known=formats.time(one.known_at))
+    lines = [tables.printable(title), "  " + tables.printable(one.pattern), "  " + tables.printable(one.reason)]
+    if one.gone_at is not None:
+        lines.append("  " + text("lookup.pattern_gone", at=formats.time(one.gone_at)))
+    return "\n".join(lines)
 
 
 def _record(document: dict[str, Any]) -> Iterator[str]:
     if "event" in document or "raw_from" in document:
-        from haechi.cli.sightings import record_lines
-
         yield from record_lines(document)
         return
     yield from record.fields({name: value for name, value in document.items() if name != "raw"}, times=("read_at",))
@@ -90,10 +126,9 @@ def _value(known: Known) -> str:
     lines = [text("lookup.covers", asked=tables.printable(known.asked), value=title) if known.covers else title]
     lines += ["  " + text("lookup.kept_out", list=name) for name in known.kept_out]
     lines += ["  " + text("lookup.shown", list=name) for name in known.shown]
-    seen = known.sightings
-    if known.value:
-        span = {"first": formats.time(seen.first), "last": formats.time(seen.last)}
-        lines.append("  " + (text("lookup.sighted", count=seen.count, **span) if seen.count else text("lookup.unseen")))
+    lines += ["  " + scope_text(scope) for scope in known.sightings]
+    if known.value and not known.sightings:
+        lines.append("  " + text("lookup.unseen"))
     lines += [_verdict(verdict) for verdict in known.verdicts]
     if known.assertions:
         headings = [text(f"lookup.{name}") for name in ("source", "marking", "known", "valid", "says", "gone")]

@@ -3,6 +3,7 @@
 The first words are parsed here and not by Typer, whose import alone costs more than the whole of `haechi --help`.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -28,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "sightings": "haechi.cli.sightings",
     "quarantine": "haechi.cli.quarantine",
     "audit": "haechi.cli.audit",
+    "lake": "haechi.cli.lake",
     "doctor": "haechi.cli.doctor",
 }
 
@@ -36,11 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     failure.prepare_streams()
+    rights = os.umask(0o077)  # what any library writes for us is its owner's alone, too
     try:
         status = _run(words)
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 (the last place: whatever it is, it becomes a message and a status)
         return failure.report(error, as_json=failure.wants_json(words))
+    finally:
+        os.umask(rights)
     return status
 
 

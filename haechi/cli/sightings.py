@@ -134,7 +134,7 @@ def _listed(found: Sightings, rows: Iterable[Mapping[str, Any]], limit: int) -> 
         limit=limit,
     )
     for scope in found.scopes():
-        note(_scope(scope))
+        note(scope_text(scope))
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,7 +166,8 @@ def party_text(name: str | None, country: str | None, sector: str | None) -> str
     return f"{name} ({country}, {sector})" if name else text("sightings.no_party")
 
 
-def _scope(scope: Scope) -> str:
+def scope_text(scope: Scope) -> str:
+    """One country's figures and span, as a sentence."""
     return text(
         "sightings.scope" if scope.country else "sightings.scope_no_party",
         country=scope.country,

@@ -10,10 +10,12 @@ import resource
 import shutil
 import sqlite3
 import stat
+import time
 from contextlib import closing
+from fcntl import LOCK_NB, LOCK_SH, flock
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -21,8 +23,12 @@ from haechi.model.clock import Clock
 from haechi.model.errors import HaechiError, MissingExtra
 from haechi.node import config as settings
 from haechi.node.home import CATALOG
+from haechi.node.lake import today
 from haechi.report import format as formats
 from haechi.report.messages import text
+
+if TYPE_CHECKING:
+    from haechi.store.lake import Lake
 
 State = Literal["ok", "warn", "fail"]
 
@@ -30,7 +36,9 @@ OLDEST_PYTHON = (3, 11)
 LIBRARIES = ("duckdb", "deltalake", "pyarrow", "numba", "numpy", "sqlalchemy", "msgspec", "typer")
 DISK_WARN, DISK_FAIL = 5_000_000_000, 500_000_000  # bytes free: a full demo, one batch with its commit
 FILES_WARN = 1024  # open files: a day's partitions, the catalog and the lake's log at once
-STALE_LOCK = 3_600_000_000  # a lock is held for milliseconds (DESIGN.md, idea 2); an hour is a dead holder
+PATIENCE = 2.0  # seconds: a commit and an audit entry hold their lock for milliseconds
+SMALL_WARN = 64  # small files of closed days: each is opened by every question to the lake
+SPARE_WARN = 1_000_000_000  # bytes that nothing names any more
 EARLIEST = 1_767_225_600_000_000  # 2026-01-01: a clock before this software was written is wrong
 LATEST = 4_102_444_800_000_000  # 2100-01-01
 
@@ -47,13 +55,13 @@ class Check(msgspec.Struct, frozen=True):
 def examine(home: Path | None, clock: Clock) -> list[Check]:
     """All checks of the machine and, where `home` is given, of that node."""
     checks = [python(), *libraries(), time_of_day(clock), open_files(), compiled_kernels()]
-    if home is None:
+    if home is None or worst(checks) == "fail":  # without a library a home can't be looked at
         return checks
     present = home_folder(home)
     checks.append(present)
     if present.state == "fail":
         return checks
-    checks += [disk(home), rights(home), locks(home, clock)]
+    checks += [disk(home), rights(home), locks(home)]
     catalog = home / CATALOG
     if url := settings.read(home / settings.FILE).database:
         checks.append(database(url))
@@ -61,7 +69,7 @@ def examine(home: Path | None, clock: Clock) -> list[Check]:
         checks.append(catalog_sound(catalog))
     lake = home / "lake"
     if (lake / "_delta_log").is_dir():
-        checks += [lake_log(lake), lake_opens(lake)]
+        checks += lake_checks(lake, clock)
     return checks
 
 
@@ -131,7 +139,7 @@ def home_folder(home: Path) -> Check:
     except HaechiError as error:
         return Check("home", "fail", error.reason, error.advice)
     except OSError as error:
-        return Check("home", "fail", f"{error.filename}: {error.strerror}", text("doctor.rights", path=home))
+        return Check("home", "fail", f"{error.filename}: {error.strerror}", text("doctor.rights", home=home))
     return Check("home", "ok", str(home))
 
 
@@ -143,41 +151,42 @@ def disk(home: Path) -> Check:
 
 
 def rights(home: Path) -> Check:
-    """That nobody but the owner reads the home, its keys, its catalog: folders 0700, files 0600."""
-    for path in [home, *home.glob("*"), *(home / "keys").glob("*"), *(home / "audit").glob("*")]:
-        found = path.lstat()
+    """That nobody but the owner reads the home or anything in it: folders 0700, files 0600."""
+    for path in (home, *home.rglob("*")):
+        try:
+            found = path.lstat()
+        except FileNotFoundError:  # a temporary file of a process at work
+            continue
         if stat.S_ISLNK(found.st_mode):
             continue
         if found.st_uid != os.getuid():
-            return _check("rights", "fail", text("doctor.foreign", path=path, owner=found.st_uid), path=path)
+            return _check("rights", "fail", text("doctor.foreign", path=path, owner=found.st_uid), home=home)
         if found.st_mode & 0o077:
-            seen = f"{path} {stat.S_IMODE(found.st_mode):04o}"
-            return _check("rights", "fail", seen, path=path)
+            return _check("rights", "fail", f"{path} {stat.S_IMODE(found.st_mode):04o}", home=home)
     return Check("rights", "ok", text("doctor.private"))
 
 
-def locks(home: Path, clock: Clock) -> Check:
-    """Lock files that nobody has touched for an hour."""
-    stale = []
-    for path in sorted(home.rglob("*.lock")):
-        try:
-            changed = path.stat().st_mtime_ns // 1000
-        except FileNotFoundError:  # released meanwhile
-            continue
-        if clock.now() - changed > STALE_LOCK and _held(path):
-            stale.append(path)
-    if stale:
-        return _check("locks", "warn", ", ".join(map(str, stale[:3])), path=stale[0])
+def locks(home: Path, patience: float = PATIENCE) -> Check:
+    """That the lake, the audit log and the index can be locked within `patience` seconds."""
+    from haechi.store.audit import LOG
+    from haechi.store.lake.table import LOCK
+
+    paths = [home / "lake" / LOCK, home / "audit" / LOG, *(home / "cache").glob("*.lock")]
+    held = [path for path in paths if path.exists() and _held(path)]
+    until = time.monotonic() + patience
+    while held and time.monotonic() < until:
+        time.sleep(0.05)
+        held = [path for path in held if _held(path)]
+    if held:
+        return _check("locks", "warn", ", ".join(map(str, held)), path=held[0], seconds=f"{patience:g}")
     return Check("locks", "ok", text("doctor.none"))
 
 
 def _held(path: Path) -> bool:
-    """Whether a process holds the flock of a file: a lock file may stay, free, for ever."""
-    import fcntl
-
+    """Whether a process holds the file's flock: the file itself stays, free, for ever."""
     with path.open("rb") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            flock(file, LOCK_SH | LOCK_NB)
         except OSError:
             return True
     return False
@@ -185,8 +194,10 @@ def _held(path: Path) -> bool:
 
 def catalog_sound(catalog: Path) -> Check:
     """SQLite's own quick check of the catalog's pages, read-only."""
+    from haechi.store.catalog.engine import read_only
+
     try:
-        with closing(sqlite3.connect(f"file:{catalog}?mode=ro", uri=True, timeout=5)) as connection:
+        with closing(sqlite3.connect(read_only(catalog), uri=True, timeout=5)) as connection:
             found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
     except sqlite3.Error as error:
         found = [str(error)]
@@ -210,35 +221,30 @@ def database(url: str) -> Check:
     return Check("catalog", "ok", seen)
 
 
-def lake_log(lake: Path) -> Check:
-    """That the last log entry parses: a torn one was never acknowledged (DESIGN.md, idea 2)."""
-    entries = sorted((lake / "_delta_log").glob("[0-9]*.json"))
-    if not entries:
-        return _check("log", "fail", text("doctor.no_entry"), path=lake / "_delta_log")
-    last = entries[-1]
-    try:
-        lines = last.read_bytes().splitlines()
-        for line in lines:
-            msgspec.json.decode(line)
-    except (msgspec.DecodeError, OSError) as error:
-        return _check("log", "fail", f"{last.name}: {error}", path=last)
-    if not lines:
-        return _check("log", "fail", text("doctor.empty", name=last.name), path=last)
-    return Check("log", "ok", last.name)
-
-
-def lake_opens(lake: Path) -> Check:
-    """That the lake opens, and that its files are there."""
-    from deltalake import DeltaTable
+def lake_checks(path: Path, clock: Clock) -> list[Check]:
+    """That the log's end is whole, that the lake opens and its files are there, and whether upkeep would pay."""
     from deltalake.exceptions import DeltaError
 
+    from haechi.store.lake import Lake, contents, repair
+
+    if torn := repair.torn(path / "_delta_log"):  # opening the lake would move it aside, and doctor changes nothing
+        return [_check("log", "fail", text("doctor.torn", name=torn[0].name), path=torn[0])]
     try:
-        table = DeltaTable(str(lake))
-        files = [Path(uri.removeprefix("file://")) for uri in table.file_uris()]
-    except (DeltaError, OSError) as error:
-        return _check("lake", "fail", str(error).splitlines()[0], path=lake)
-    missing = [path for path in files if not path.exists()]
+        lake = Lake(path)
+        version, files, missing = lake.version(), len(lake.additions()), contents.missing(lake)
+    except (DeltaError, HaechiError, OSError) as error:
+        return [_check("lake", "fail", str(error).splitlines()[0], path=path)]
     if missing:
-        seen = text("doctor.missing", count=len(missing), total=len(files), path=missing[0])
-        return _check("lake", "fail", seen, path=lake)
-    return Check("lake", "ok", text("doctor.lake_seen", version=table.version(), files=len(files)))
+        seen = text("doctor.missing", count=len(missing), total=files, path=missing[0])
+        return [_check("lake", "fail", seen, path=path)]
+    return [Check("lake", "ok", text("doctor.lake_seen", version=version, files=files)), upkeep(lake, clock)]
+
+
+def upkeep(lake: "Lake", clock: Clock) -> Check:
+    """Whether compaction or vacuum would pay."""
+    from haechi.store.lake import maintain
+
+    small, spare = maintain.compactable(lake, today(clock)), maintain.freeable(lake)
+    seen = text("doctor.upkeep_seen", small=small, files=spare.files, size=formats.size(spare.bytes))
+    pays = small >= SMALL_WARN or spare.bytes >= SPARE_WARN
+    return _check("upkeep", "warn" if pays else "ok", seen)

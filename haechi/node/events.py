@@ -57,7 +57,7 @@ def open_id(home: Home, text: str) -> dict[str, Any]:
     from haechi.node.sightings import Wanted, opened
     from haechi.store.catalog.indicators import assertions_of
 
-    only = Wanted(value_id=value_id, input_id=wanted.input_id, offset=wanted.offset, asserted=None)
+    only = Wanted(value_ids=[value_id], input_id=wanted.input_id, offset=wanted.offset, asserted=None)
     with opened(home, only) as found:
         row = next(found.rows(1), None)
     if row is None:

@@ -48,10 +48,12 @@ class Home:
         """Make the home of a new node and register its own party; all of it, or nothing is left behind.
 
         `database` is a PostgreSQL URL, else the catalog is a file in the home. Raises `UsageError` where the folder
-        has something in it, `BadInput` for a country or sector that doesn't exist, `Conflict` where the database
+        has something in it or a path that no lake can lie in, or where the URL holds a password, `BadInput` for a country or sector that doesn't exist, `Conflict` where the database
         serves another node.
         """
         from haechi.store.catalog import ownership
+        from haechi.store.catalog.engine import refuse_password
+        from haechi.store.lake.table import check_path
 
         config = Config(
             version=HOME_VERSION,
@@ -64,6 +66,9 @@ class Home:
         )
         path = path.absolute()
         _refuse_used(path)
+        check_path(path)
+        if database:
+            refuse_password(database)
         _build(path, config, clock)
         return cls.open(path, clock=clock)
 

@@ -39,7 +39,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     sector: str = ""  # of the affected party; high-tech includes semiconductor
     party: str = ""  # name of the affected party
     sensor: str = ""
-    value_id: int | None = None
+    value_ids: Sequence[int] | None = None
     input_id: int | None = None  # with `offset`: those of one event
     offset: int | None = None
     asserted: bool | None = True  # None: also those that no assertion counts for any more
@@ -95,6 +95,19 @@ class Sightings:
             " from sight group by country order by country"
         )
         return [Scope(**row) for row in self._rows(sql)]
+
+    def by_value(self) -> dict[int, tuple[Scope, ...]]:
+        """Each value's figures and span in each country's networks, in order of the country's code."""
+        sql = (
+            "select value_id, country, count(*) filter (asserted) as sightings,"
+            " count(*) filter (not asserted) as no_longer_asserted, min(seen_at) as first, max(seen_at) as last"
+            " from sight group by value_id, country order by value_id, country"
+        )
+        found: dict[int, tuple[Scope, ...]] = {}
+        for row in self._rows(sql):
+            value_id = row.pop("value_id")
+            found[value_id] = (*found.get(value_id, ()), Scope(**row))
+        return found
 
     def count(self) -> int:
         """How many rows `rows` gives when there is no limit."""
@@ -169,17 +182,6 @@ def opened(home: Home, wanted: Wanted) -> Iterator[Sightings]:
         connection.close()
 
 
-def sightings_of_value(home: Home, value_id: int, limit: int = 100) -> dict[str, Any]:
-    """Where one value was seen: what `haechi lookup` shows below what is known of it.
-
-    Keys: `scopes`, a list of {country, sightings, no_longer_asserted, first, last} (times in microseconds UTC, one
-    entry a country of affected parties, "" for none known, never to be summed); `rows`, the newest `limit` sightings
-    as `Sightings.rows` gives them, those included that no assertion counts for any more (`asserted` False).
-    """
-    with opened(home, Wanted(value_id=value_id, asserted=None)) as found:
-        return {"scopes": [msgspec.structs.asdict(s) for s in found.scopes()], "rows": list(found.rows(limit))}
-
-
 def _check(wanted: Wanted) -> None:
     """Names of a closed set are refused when they aren't in it: an empty answer would look like a finding."""
     kinds = [kind.value for kind in ValueType]
@@ -250,7 +252,7 @@ def _pick(connection: "duckdb.DuckDBPyConnection", wanted: Wanted, arguments: di
         "epoch_us(ts) >= $since": wanted.since,
         "epoch_us(ts) < $until": wanted.until,
         "field = $field": wanted.field or None,
-        "matcher_id = $value_id": wanted.value_id,
+        "matcher = 'value' and matcher_id in (select unnest($value_ids::bigint[]))": wanted.value_ids,
         "input_id = $input_id": wanted.input_id,
         "raw_offset = $offset": wanted.offset,
         "affected_id in (select unnest($affected::integer[]))": arguments.get("affected"),

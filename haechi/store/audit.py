@@ -77,10 +77,14 @@ class AuditLog:
     def open(
         cls, folder: Path, *, key: Ed25519PrivateKey, clock: Clock, actor: str, every: int = CHECKPOINT_EVERY
     ) -> "AuditLog":
-        """The log in `folder`, made where it isn't there. What a crash tore is moved aside and an entry says so."""
+        """The log in `folder`, made where it isn't there. What a crash tore is moved aside and an entry says so.
+
+        In a folder that can't be written to nothing is made or moved: the log can be read.
+        """
         log = cls(folder, key=key, clock=clock, actor=actor, every=every)
-        with log._locked() as file:
-            log._mend(file)
+        if os.access(folder, os.W_OK) or not (folder / LOG).exists():
+            with log._locked() as file:
+                log._mend(file)
         return log
 
     def append(

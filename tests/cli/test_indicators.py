@@ -90,6 +90,25 @@ def test_an_asserted_time(capsys: pytest.CaptureFixture[str]) -> None:
     assert "(asserted)" in run(capsys, "lookup", "evil.example")[1]
 
 
+def test_jsonl_streams(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from haechi.store.catalog import indicator_views
+
+    (tmp_path / "a.txt").write_text("".join(f"a{n}.invalid\n" for n in range(7)))
+    run(capsys, "indicators", "add", str(tmp_path / "a.txt"))
+    pages: list[int] = []
+    real = indicator_views.rows
+
+    def paged(*words: object, limit: int, **wanted: object) -> list[indicator_views.Row]:
+        found = real(*words, limit=3, **wanted)  # type: ignore[arg-type]
+        pages.append(len(found))
+        return found
+
+    monkeypatch.setattr(indicator_views, "rows", paged)
+    _, out, _ = run(capsys, "indicators", "list", "--jsonl", "--contains", "invalid", "--after", "1")
+    assert [json.loads(line)["id"] for line in out.splitlines()] == [2, 3, 4, 5, 6, 7]
+    assert pages == [3, 3, 0]
+
+
 def test_lookup_from_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from haechi.cli import lookup
 

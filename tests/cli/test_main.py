@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +90,24 @@ def test_full_disk_under_stdout_is_told() -> None:
         )
     assert process.returncode == 3
     assert process.stderr == "error: No space left on device\n"
+
+
+def test_what_is_written_is_its_owners_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rights = os.umask(0o022)
+    try:
+        home = tmp_path / "node"
+        assert main(["init", str(home), "--party", "P", "--country", "TW"]) == 0
+        (tmp_path / "eve.json").write_text(
+            '{"timestamp":"2026-03-10T00:00:00Z","event_type":"flow","src_ip":"192.0.2.1"}\n'
+        )
+        assert main(["ingest", str(tmp_path / "eve.json"), "--sensor", "edge", "--home", str(home)]) == 0
+        assert os.umask(0o022) == 0o022, "it is put back"
+    finally:
+        os.umask(rights)
+    written = [path for path in (home, *home.rglob("*")) if path.suffix != ".parquet" or path.stat().st_size]
+    assert any(path.suffix == ".parquet" for path in written)
+    assert {path: oct(path.stat().st_mode) for path in written if path.stat().st_mode & 0o077} == {}
+    capsys.readouterr()
 
 
 def test_every_command_has_a_help_line() -> None:

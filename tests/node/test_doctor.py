@@ -1,16 +1,18 @@
-import fcntl
 import os
 import sqlite3
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, write_deltalake
 
 from haechi.model.clock import FixedClock
 from haechi.node import config as settings
 from haechi.node import doctor
+from haechi.store.files import locked
+from haechi.store.lake import Lake, Staged
 
 CONFIG = settings.Config(
     version=settings.HOME_VERSION, node="n", party="p", party_uuid="u", country="TW", sector="government"
@@ -18,10 +20,32 @@ CONFIG = settings.Config(
 NOW = 1_790_000_000_000_000
 
 
+@pytest.fixture(autouse=True)
+def _private() -> Iterator[None]:
+    """As the command line runs: what is made is its owner's alone."""
+    rights = os.umask(0o077)
+    yield
+    os.umask(rights)
+
+
+def row(lake: Lake) -> Staged:
+    """A staged file of one event of the day of `NOW`."""
+    ts = pa.array([NOW], pa.timestamp("us", tz="UTC"))
+    return lake.write("event", NOW // 86_400_000_000, pa.table({"ts": ts}))
+
+
+def filled(home: Path) -> Path:
+    """A lake with one file, which is returned."""
+    lake = Lake.create(home / "lake")
+    staged = row(lake)
+    lake.commit([staged], {"a": 1})
+    return lake.path / staged.path
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    home = tmp_path / "home"
+    home = tmp_path / getattr(request, "param", "home")
     (home / "keys").mkdir(mode=0o700, parents=True)
     home.chmod(0o700)
     for name in ("haechi.toml", "keys/node.key"):
@@ -37,12 +61,11 @@ def one(checks: list[doctor.Check], name: str) -> doctor.Check:
 def test_a_sound_home(home: Path) -> None:
     sqlite3.connect(home / "catalog.sqlite").close()
     (home / "catalog.sqlite").chmod(0o600)
-    write_deltalake(str(home / "lake"), pa.table({"x": [1]}))
-    (home / "lake").chmod(0o700)
+    filled(home)
     checks = doctor.examine(home, FixedClock(NOW))
     assert [c for c in checks if c.state == "fail"] == []
-    assert one(checks, "lake").seen == "version 0, 1 files"
-    assert one(checks, "log").seen == "00000000000000000000.json"
+    assert one(checks, "lake").seen == "version 1, 1 files"
+    assert one(checks, "upkeep").seen == "0 small files of closed days, 0 files (0 B) that nothing names"
     assert one(checks, "catalog").seen == "0 B, ok"
     assert one(checks, "rights").seen == "only the owner reads it"
     assert doctor.worst([c for c in checks if c.name not in ("disk", "files")]) == "ok"
@@ -59,18 +82,38 @@ def test_a_key_that_others_read(home: Path) -> None:
     (home / "keys/node.key").chmod(0o640)
     check = doctor.rights(home)
     assert (check.state, check.seen) == ("fail", f"{home}/keys/node.key 0640")
-    assert check.advice.endswith(f"chmod go-rwx {home}/keys/node.key")
+    assert check.advice.endswith(f"chmod -R go-rwx {home}")
 
 
-def test_an_old_lock_is_told_only_while_someone_holds_it(home: Path) -> None:
-    lock = home / "commit.lock"
+def test_what_others_read_deep_in_the_lake(home: Path) -> None:
+    file = filled(home)
+    file.chmod(0o644)
+    assert doctor.rights(home).seen == f"{file} 0644"
+
+
+@pytest.mark.parametrize("name", ["lake/_lock", "audit/log.jsonl", "cache/match.index.lock"])
+def test_a_lock_that_is_held(home: Path, name: str) -> None:
+    lock = home / name
+    lock.parent.mkdir(exist_ok=True)
     lock.touch(mode=0o600)
     os.utime(lock, (1, 1))
-    assert doctor.locks(home, FixedClock(NOW)).state == "ok"
-    with lock.open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        check = doctor.locks(home, FixedClock(NOW))
+    assert doctor.locks(home).state == "ok"
+    with locked(lock):
+        check = doctor.locks(home, patience=0.1)
     assert (check.state, check.seen) == ("warn", str(lock))
+    assert check.advice.startswith("A process has held it for 0.1 seconds")
+
+
+def test_a_lock_that_is_let_go_is_none(home: Path) -> None:
+    filled(home)
+    with locked(home / "lake/_lock"):
+        looked: list[doctor.Check] = []
+        looking = threading.Thread(target=lambda: looked.append(doctor.locks(home, patience=30)))
+        looking.start()
+        looking.join(0.2)
+        assert not looked
+    looking.join(30)
+    assert looked[0].state == "ok"
 
 
 def test_a_catalog_that_is_no_database(home: Path) -> None:
@@ -80,26 +123,48 @@ def test_a_catalog_that_is_no_database(home: Path) -> None:
 
 
 def test_a_torn_log_entry(home: Path) -> None:
-    write_deltalake(str(home / "lake"), pa.table({"x": [1]}))
-    entry = home / "lake/_delta_log/00000000000000000000.json"
-    entry.write_bytes(entry.read_bytes()[:-20])
-    check = doctor.lake_log(home / "lake")
-    assert check.state == "fail"
-    assert check.seen.startswith(entry.name)
-    assert "never acknowledged" in check.advice
-    entry.write_bytes(b"")
-    assert doctor.lake_log(home / "lake").seen == f"{entry.name} is empty"
-    entry.unlink()
-    assert doctor.lake_log(home / "lake").seen == "the log has no entry"
-    assert doctor.lake_opens(home / "lake").state == "fail"
+    filled(home)
+    entry = home / "lake/_delta_log/00000000000000000001.json"
+    whole = entry.read_bytes()
+    for kept in (whole[:-20], b"", whole.splitlines(keepends=True)[0]):
+        entry.write_bytes(kept)
+        (check,) = doctor.lake_checks(home / "lake", FixedClock(NOW))
+        assert (check.name, check.state, check.seen) == ("log", "fail", f"{entry.name} is cut off")
+        assert "never acknowledged" in check.advice
+        assert entry.read_bytes() == kept, "doctor changes nothing"
 
 
-def test_a_data_file_that_is_gone(home: Path) -> None:
-    write_deltalake(str(home / "lake"), pa.table({"x": [1]}))
-    gone = Path(DeltaTable(str(home / "lake")).file_uris()[0])
-    gone.unlink()
-    check = doctor.lake_opens(home / "lake")
-    assert (check.state, check.seen) == ("fail", f"1 of 1 files are missing, first {gone}")
+def test_a_log_without_entries(home: Path) -> None:
+    (home / "lake/_delta_log").mkdir(parents=True)
+    (check,) = doctor.lake_checks(home / "lake", FixedClock(NOW))
+    assert (check.name, check.state) == ("lake", "fail")
+    assert "holds no lake" in check.seen
+
+
+@pytest.mark.parametrize("home", ["home", "홈", "臺 100%"], indirect=True)
+def test_a_data_file_that_is_gone_and_none_that_is_there(home: Path) -> None:
+    file = filled(home)
+    assert [check.state for check in doctor.lake_checks(home / "lake", FixedClock(NOW))] == ["ok", "ok"]
+    file.unlink()
+    (check,) = doctor.lake_checks(home / "lake", FixedClock(NOW))
+    assert (check.state, check.seen) == ("fail", f"1 of 1 files are missing, first {file}")
+
+
+def test_when_upkeep_pays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(home)
+    lake = Lake(home / "lake")
+    lake.commit([row(lake)], {"b": 1})
+    tomorrow = FixedClock(NOW + 86_400_000_000)
+    assert doctor.upkeep(lake, tomorrow).seen.startswith("2 small files of closed days")
+    monkeypatch.setattr(doctor, "SMALL_WARN", 2)
+    check = doctor.upkeep(lake, tomorrow)
+    assert check.state == "warn"
+    assert "haechi lake compact" in check.advice
+    assert doctor.upkeep(lake, FixedClock(NOW)).state == "ok", "a day that isn't closed is left alone"
+    orphan = lake.path / row(lake).path
+    os.utime(orphan, (1, 1))
+    monkeypatch.setattr(doctor, "SPARE_WARN", orphan.stat().st_size)
+    assert doctor.upkeep(lake, FixedClock(NOW)).state == "warn"
 
 
 def test_kernels_that_others_could_change(home: Path, tmp_path: Path) -> None:

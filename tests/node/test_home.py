@@ -175,6 +175,20 @@ def test_settings_are_toml_and_hide_the_database(tmp_path: Path) -> None:
     assert "postgresql" not in repr(remote)
 
 
+@pytest.mark.parametrize("url", ["postgresql://u:secret@db.example/x", "postgresql://u@db.example/x?password=secret"])
+def test_a_password_on_the_command_line_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(UsageError, match=r"holds a password.*\.pgpass") as refused:
+        make(tmp_path / "node", database=url)
+    assert "secret" not in str(refused.value)
+    assert not (tmp_path / "node").exists()
+
+
+def test_a_path_that_the_lake_would_read_as_another_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"a%20b/node: %20 in a path is read as an escaped sign"):
+        make(tmp_path / "a%20b/node")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_node_can_live_on_postgresql(tmp_path: Path, postgresql_url: str) -> None:
     home = make(tmp_path / "node", database=postgresql_url)
     assert home.catalog().dialect.name == "postgresql"

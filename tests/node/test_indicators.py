@@ -166,7 +166,7 @@ def test_lookup_opens_every_id(home: Home) -> None:
             lookup.lookup(home, asked)
     with pytest.raises(BadInput):
         lookup.lookup(home, "???")
-    found = lookup.lookup_all(home, ["evil.example", "???"])
+    found = list(lookup.lookup_all(home, ["evil.example", "???"]))
     assert isinstance(found[1], BadInput)
 
 

@@ -1,12 +1,17 @@
 """Lookup of what lies in a wider value, and of records by their ids; the rest is in test_indicators."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from haechi.detect import warninglist
 from haechi.model.indicator import ValueType as T
-from haechi.node.lookup import covering, lookup
+from haechi.model.source_object import Pattern, SourceObject
+from haechi.node import sightings
+from haechi.node.lookup import AT_ONCE, Thing, lookup, lookup_all
+from haechi.store.catalog.indicator_load import load, source_id
 
 
 @pytest.fixture
@@ -16,23 +21,9 @@ def node(node_of: Callable[[], Any]) -> Any:
     made.home.close()
 
 
-@pytest.mark.parametrize(
-    ("kind", "normal", "first", "last", "count"),
-    [
-        (T.DOMAIN, "a.b.evil.example", (T.DOMAIN, "b.evil.example"), (T.DOMAIN, "example"), 3),
-        (T.EMAIL, "kim@evil.example", (T.DOMAIN, "evil.example"), (T.DOMAIN, "example"), 2),
-        (T.URL, "https://evil.example/x", (T.DOMAIN, "evil.example"), (T.DOMAIN, "example"), 2),
-        (T.IPV4, "192.0.2.1", (T.IPV4_NET, "192.0.2.0/31"), (T.IPV4_NET, "192.0.0.0/8"), 24),
-        (T.IPV6, "2001:db8::1", (T.IPV6_NET, "2001:db8::/127"), (T.IPV6_NET, "2000::/8"), 120),
-    ],
-)
-def test_what_covers_a_value(kind: T, normal: str, first: object, last: object, count: int) -> None:
-    found = list(covering(kind, normal))
-    assert (found[0], found[-1], len(found)) == (first, last, count)
-
-
-def test_digests_lie_in_nothing() -> None:
-    assert not list(covering(T.MD5, "a" * 32))
+def knows(node: Any, one: SourceObject) -> None:
+    with node.home.catalog().begin() as conn:
+        load(conn, source_id(conn, "ranges", None)[0], [one], at=node.clock.now(), list_name="ranges")
 
 
 def test_a_sub_domain_shows_the_parent_that_matches_it(node: Any) -> None:
@@ -41,6 +32,61 @@ def test_a_sub_domain_shows_the_parent_that_matches_it(node: Any) -> None:
     assert (known.text, known.covers, known.assertions[0].source) == ("evil.example", True, "list")
     (itself,) = lookup(node.home, "evil.example").values
     assert not itself.covers
+
+
+def test_an_address_shows_the_range_that_matches_it(node: Any) -> None:
+    knows(node, SourceObject(object_id="", values={T.IPV4_RANGE: ["203.0.113.100-203.0.113.105"]}))
+    (known,) = lookup(node.home, "203.0.113.103").values
+    assert (known.text, known.covers, known.assertions[0].source) == ("203.0.113.100-203.0.113.105", True, "ranges")
+
+
+def test_a_pattern_opens_by_its_objects_id(node: Any) -> None:
+    id = "indicator--00000000-0000-4000-8000-0000000000aa"
+    pattern = Pattern(pattern_type="stix", pattern="[file:size > 7]", reason="a comparison of sizes")
+    knows(node, SourceObject(object_id=id, version="1", modified=1, patterns=(pattern,)))
+    found = lookup(node.home, id)
+    assert found.values == ()
+    assert [(one.source, one.pattern, one.gone_at) for one in found.patterns] == [("ranges", "[file:size > 7]", None)]
+    knows(node, SourceObject(object_id=id, version="2", modified=2, revoked=True))
+    assert lookup(node.home, id).patterns[0].gone_at == node.now
+
+
+def test_each_countrys_sightings_stand_apart(node: Any) -> None:
+    node.knows("list", "203.0.113.77")
+    lines = [node.line(node.now - node.hour, "203.0.113.77", net) for net in ("192.0.2.1", "192.0.2.2", "198.51.100.1")]
+    node.reads(node.log(lines, "seen.json"))
+    (known,) = lookup(node.home, "203.0.113.77").values
+    assert [(s.country, s.sightings, s.first) for s in known.sightings] == [
+        ("KR", 1, node.now - node.hour),
+        ("TW", 2, node.now - node.hour),
+    ]
+
+
+def test_many_questions_open_lake_and_lists_a_few_times(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.knows("list", "evil.example")
+    done: Counter[str] = Counter()
+
+    def counted(name: str, real: Any) -> Any:
+        def call(*words: Any) -> Any:
+            done[name] += 1
+            return real(*words)
+
+        return call
+
+    monkeypatch.setattr("haechi.node.lookup.opened", counted("lake", sightings.opened))
+    monkeypatch.setattr(warninglist, "WarningLists", counted("lists", warninglist.WarningLists))
+    found = list(lookup_all(node.home, ["evil.example", "???", "event--1"] * AT_ONCE))
+    assert len(found) == 3 * AT_ONCE
+    assert done == {"lake": 3, "lists": 1}
+    assert [type(one).__name__ for one in found[:3]] == ["Thing", "BadInput", "UsageError"]
+
+
+def test_answers_come_before_all_is_asked(node: Any) -> None:
+    def endless() -> Iterator[str]:
+        while True:
+            yield "evil.example"
+
+    assert isinstance(next(lookup_all(node.home, endless())), Thing)
 
 
 def test_an_event_a_sighting_and_a_refused_record_open_by_their_ids(node: Any) -> None:

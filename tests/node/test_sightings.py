@@ -10,7 +10,7 @@ from haechi.model.errors import UsageError
 from haechi.model.indicator import Verdict
 from haechi.model.marking import Tlp
 from haechi.node.home import Home
-from haechi.node.sightings import BY, Wanted, columns, opened, sightings_of_value
+from haechi.node.sightings import BY, Wanted, columns, opened
 from haechi.store.catalog.indicator_changes import add_verdict, expire
 from haechi.store.catalog.indicators import assertions_of, find
 
@@ -216,12 +216,14 @@ def test_an_unknown_key_is_refused(node: Any) -> None:
         found.groups("nix")
 
 
-def test_where_one_value_was_seen(node: Any) -> None:
+def test_where_each_value_was_seen(node: Any) -> None:
     with node.home.catalog().connect() as conn:
         value = find(conn, "203.0.113.1")[0]
-    seen = sightings_of_value(node.home, value.id, 2)
-    assert [(s["country"], s["sightings"]) for s in seen["scopes"]] == [("KR", 1), ("TW", 2)]
-    assert [r["value"] for r in seen["rows"]] == ["203.0.113.1"] * 2
+    with opened(node.home, Wanted(value_ids=[value.id, 999_999], asserted=None)) as found:
+        seen = found.by_value()
+    assert {id: [(s.country, s.sightings) for s in scopes] for id, scopes in seen.items()} == {
+        value.id: [("KR", 1), ("TW", 2)]
+    }
 
 
 def test_a_new_node_has_none(node_of: Any) -> None:

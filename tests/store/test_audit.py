@@ -238,3 +238,14 @@ def test_nothing_is_appended_behind_a_spoilt_line(tmp_path: Path) -> None:
 def test_an_unwritable_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(NodeCannot, match=r"audit log .* can't be written: No such file or directory"):
         open_log(tmp_path / "nowhere")
+
+
+def test_a_log_on_a_read_only_disk_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = open_log(tmp_path).append("parties.add", subject="party--1")
+    torn = b'{"action":"par'
+    with (tmp_path / LOG).open("ab") as file:
+        file.write(torn)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    log = open_log(tmp_path)
+    assert (list(log.entries()), log.torn) == ([entry], None)
+    assert (tmp_path / LOG).read_bytes().endswith(torn), "nothing is moved"

@@ -42,6 +42,8 @@ class CatalogEngine(Engine):
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
+        if "uri" in self.url.query:
+            raise NodeCannot(f"nothing can be written to {self.url.database}", advice="Its folder is read-only")
         with self.connect() as plain:
             conn = plain.execution_options(haechi_writes=True)
             with conn.begin():
@@ -69,7 +71,11 @@ def open_engine(url: str, *, create: bool) -> CatalogEngine:
     """
     place = _place(url)
     if place.get_backend_name() == "sqlite":
-        _prepare_file(Path(place.database or ""), create=create)
+        file = Path(place.database or "")
+        _prepare_file(file, create=create)
+        if not os.access(file.parent, os.W_OK):
+            uri, _, mode = read_only(file).partition("?")
+            place = URL.create("sqlite", database=uri, query={"uri": "true", **dict([mode.split("=")])})
     engine = _engine(place)
     try:
         _bring_up_to_date(engine, create=create)
@@ -99,6 +105,28 @@ def _place(url: str) -> URL:
     raise UsageError(
         f"no catalog can be kept in {backend}", advice="Use a file (sqlite:///PATH) or postgresql://USER@HOST/NAME"
     )
+
+
+def refuse_password(url: str) -> None:
+    """`UsageError` for a URL with a password: the process list, the shell's history and haechi.toml would show it."""
+    place = _place(url)
+    if place.password or "password" in place.query:
+        raise UsageError(
+            "the database URL holds a password",
+            advice="Write it into ~/.pgpass (or the file that PGPASSFILE names, or a service file) with rights 0600,"
+            " change it, for it was on the command line, and give postgresql://USER@HOST/NAME",
+        )
+
+
+def read_only(file: Path) -> str:
+    """The URI by which SQLite reads a file and writes nothing, nor, where the folder can't be written to, beside it.
+
+    Then a log of changes that isn't merged yet is only read if the last process left its index, too (sqlite.org/wal.html,
+    "Read-Only Databases"); without such a log the file is all there is.
+    """
+    log = Path(f"{file}-wal")
+    whole = not os.access(file.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+    return f"{file.absolute().as_uri()}?{'immutable=1' if whole else 'mode=ro'}"
 
 
 def _prepare_file(path: Path, *, create: bool) -> None:

@@ -10,6 +10,9 @@ from sqlalchemy import Connection, text
 
 NEW, KNOWN, CONFLICT, OLDER, NEVER_KNOWN = range(5)
 
+# Why a list closed a value itself: it may name it again. What anyone else closed waits for a new version of the object.
+MOVED, LEFT = "its marking, validity or context changed in the list", "no longer in the list"
+
 
 class Step(NamedTuple):
     """One statement with the arguments it takes and the field of `Loaded` that its row count is added to."""
@@ -119,7 +122,7 @@ _CARRY = Step(
     "added",
 )
 _CLOSE_MOVED = Step(
-    "UPDATE assertion SET gone_at = :at, gone_why = 'its marking, validity or context changed in the list'"
+    f"UPDATE assertion SET gone_at = :at, gone_why = '{MOVED}'"
     " WHERE gone_at IS NULL AND object_id IN (SELECT id FROM object WHERE source_id = :source AND list_name = :list"
     " AND id NOT IN (SELECT object_row FROM staged_object WHERE object_row IS NOT NULL))"
     " AND value_id IN (SELECT value_id FROM staged_pair)",
@@ -127,21 +130,25 @@ _CLOSE_MOVED = Step(
     "closed",
 )
 _CLOSE_MISSING = Step(
-    "UPDATE assertion SET gone_at = :at, gone_why = 'no longer in the list'"
+    f"UPDATE assertion SET gone_at = :at, gone_why = '{LEFT}'"
     " WHERE gone_at IS NULL AND object_id IN (SELECT id FROM object WHERE source_id = :source AND list_name = :list)"
     " AND NOT EXISTS (SELECT 1 FROM staged_pair p"
     " WHERE p.value_id = assertion.value_id AND p.object_id = assertion.object_id)",
     ("at", "source", "list"),
     "closed",
 )
-# An asserted time can't reach back into a span in which the value was gone.
+# An asserted time can't reach back into a span in which the value was gone. What was expired or is outdated stays closed
+# under a version that was known before, also where the version is seen otherwise now (another default marking).
 _ADD = Step(
     "INSERT INTO assertion (value_id, object_id, known_at, known_how)"
     " SELECT p.value_id, p.object_id, GREATEST(CAST(:known_at AS BIGINT), coalesce((SELECT max(a.gone_at) + 1"
     " FROM assertion a WHERE a.value_id = p.value_id AND a.object_id = p.object_id), 0)), CAST(:how AS SMALLINT)"
     " FROM staged_pair p"
     " WHERE NOT EXISTS (SELECT 1 FROM assertion b"
-    " WHERE b.value_id = p.value_id AND b.object_id = p.object_id AND b.gone_at IS NULL)",
+    " WHERE b.value_id = p.value_id AND b.object_id = p.object_id AND (b.gone_at IS NULL"
+    f" OR b.gone_why NOT IN ('{MOVED}', '{LEFT}') AND b.object_id NOT IN (SELECT o.object_row FROM staged_object o"
+    " WHERE o.state = 0 AND NOT EXISTS (SELECT 1 FROM object_version v WHERE v.object_id = o.object_row"
+    " AND v.version = o.version AND v.to_at IS NOT NULL))))",
     ("known_at", "how"),
     "added",
 )

@@ -1,5 +1,6 @@
 """Lists and counts of what the catalog holds, for people."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -31,6 +32,8 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True):
     pattern_type: str
     pattern: str
     reason: str
+    known_at: int
+    gone_at: int | None
 
 
 def rows(
@@ -68,7 +71,8 @@ def rows(
         " (SELECT min(w.list) FROM value_warning w WHERE w.value_id = v.id) AS warning"
         " FROM value v JOIN assertion a ON a.value_id = v.id JOIN object o ON o.id = a.object_id"
         " JOIN source s ON s.id = o.source_id JOIN object_version ov ON ov.object_id = o.id AND ov.to_at IS NULL"
-        f" WHERE {' AND '.join(where)} GROUP BY v.id, v.type, v.text {having} ORDER BY v.id LIMIT :limit"
+        f" WHERE {' AND '.join(where)} GROUP BY v.id, v.type, v.text {having}"
+        " ORDER BY v.id, v.type, v.text LIMIT :limit"  # as grouped: else SQLite groups all before it gives a page
     )
     found = conn.execute(text(sql), arguments).all()
     actors = _actors(conn, [row.id for row in found])
@@ -85,6 +89,13 @@ def rows(
         )
         for row in found
     ]
+
+
+def every(conn: Connection, *, after: int = 0, page: int = 2000, **wanted: Any) -> Iterator[Row]:
+    """As `rows`, all of them, a page at a time in memory."""
+    while found := rows(conn, after=after, limit=page, **wanted):
+        yield from found
+        after = found[-1].id
 
 
 def _like(text: str) -> str:
@@ -105,16 +116,21 @@ def _actors(conn: Connection, ids: list[int]) -> dict[int, tuple[str, ...]]:
     return {id: tuple(names) for id, names in found.items()}
 
 
+_PATTERNS = (
+    "SELECT p.id, s.name AS source, o.object_id, p.pattern_type, p.pattern, p.reason, p.known_at, p.gone_at"
+    " FROM pattern p JOIN object o ON o.id = p.object_id JOIN source s ON s.id = o.source_id"
+)
+
+
 def patterns(conn: Connection, limit: int = 100) -> list[Pattern]:
     """Live patterns that aren't evaluated yet, newest first."""
-    rows = conn.execute(
-        text(
-            "SELECT p.id, s.name AS source, o.object_id, p.pattern_type, p.pattern, p.reason FROM pattern p"
-            " JOIN object o ON o.id = p.object_id JOIN source s ON s.id = o.source_id"
-            " WHERE p.gone_at IS NULL ORDER BY p.id DESC LIMIT :limit"
-        ),
-        {"limit": limit},
-    )
+    rows = conn.execute(text(f"{_PATTERNS} WHERE p.gone_at IS NULL ORDER BY p.id DESC LIMIT :limit"), {"limit": limit})
+    return [Pattern(**row) for row in rows.mappings()]
+
+
+def patterns_of(conn: Connection, object_id: str) -> list[Pattern]:
+    """The patterns, closed ones too, of a source's object of this id; the first thousand."""
+    rows = conn.execute(text(f"{_PATTERNS} WHERE o.object_id = :id ORDER BY p.id LIMIT 1000"), {"id": object_id})
     return [Pattern(**row) for row in rows.mappings()]
 
 

@@ -166,6 +166,44 @@ def find(conn: Connection, text_in_normal_form: str, kind: ValueType | None = No
     return [Value(row.id, ValueType(row.type), row.text) for row in rows]
 
 
+def find_any(conn: Connection, wanted: Iterable[tuple[ValueType, str]]) -> list[Value]:
+    """Those of these values (type, normal form) that some source ever named, in the order asked. A few hundred at most."""
+    order = list(dict.fromkeys(wanted))
+    found: dict[tuple[ValueType, str], Value] = {}
+    query = text("SELECT id, type, text FROM value WHERE type = :type AND text IN :texts")
+    for kind in dict.fromkeys(kind for kind, _ in order):
+        texts = [normal for each, normal in order if each is kind]
+        rows = conn.execute(query.bindparams(bindparam("texts", expanding=True)), {"type": kind.value, "texts": texts})
+        found |= {(kind, row.text): Value(row.id, kind, row.text) for row in rows}
+    return [found[one] for one in order if one in found]
+
+
+def of_type(conn: Connection, kind: ValueType) -> list[Value]:
+    """All values of one type that some source ever named."""
+    rows = conn.execute(text("SELECT id, text FROM value WHERE type = :type ORDER BY id"), {"type": kind.value})
+    return [Value(row.id, kind, row.text) for row in rows]
+
+
+def prefixes(conn: Connection, kind: ValueType) -> list[int]:
+    """The prefix lengths of the nets of one type that some source ever named, the longest first."""
+    ends = conn.execute(
+        text("SELECT DISTINCT substr(text, length(text) - 3) FROM value WHERE type = :type"), {"type": kind.value}
+    )
+    return sorted({int(end[0].rpartition("/")[2]) for end in ends}, reverse=True)
+
+
+def of_object(conn: Connection, object_id: str) -> list[Value]:
+    """The values that a source's object of this id asserts or asserted; the first thousand."""
+    rows = conn.execute(
+        text(
+            "SELECT DISTINCT a.value_id FROM assertion a JOIN object o ON o.id = a.object_id"
+            " WHERE o.object_id = :id ORDER BY 1 LIMIT 1000"
+        ),
+        {"id": object_id},
+    )
+    return list(values(conn, [row[0] for row in rows]).values())
+
+
 def batched(items: Iterable[int], size: int = 500) -> Iterator[list[int]]:
     """The items in lists that every database takes as parameters."""
     iterator = iter(items)

@@ -1,17 +1,25 @@
 """Upkeep of the lake: small files of closed days into large ones, and files that nothing names any more away."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
-from deltalake import DeltaTable
+import msgspec
 
-from haechi.store.files import locked
+from haechi.store.files import fsync_path
 from haechi.store.lake import parquet
-from haechi.store.lake.table import EPOCH, KEEP_LOG, Lake, flush_log
+from haechi.store.lake.table import EPOCH, Lake
 
 TARGET_BYTES = 64 << 20
 LONGEST_BATCH_HOURS = 24  # a file younger than this may belong to a batch that isn't committed yet
+
+
+class Freed(msgspec.Struct, frozen=True):
+    """Files that went, or would go, and their size."""
+
+    files: int
+    bytes: int
 
 
 def compact(lake: Lake, before: date, *, at: int) -> int:
@@ -25,31 +33,54 @@ def compact(lake: Lake, before: date, *, at: int) -> int:
         if day >= (before - EPOCH).days:
             continue
         for small in _groups(lake.files(kind, [day])):
-            target = lake.stage(kind, day)
-            merged = lake.staged(target, kind, day, *parquet.merge(small, target))
-            if lake.replace(small, [merged], at=at):
-                removed += len(small)
-            else:
-                target.unlink()
+            removed += len(small) if _merge(lake, kind, day, small, at) else 0
     return removed
 
 
-def vacuum(path: Path, hours: int = LONGEST_BATCH_HOURS) -> list[str]:
-    """Delete the files that no version of the last `hours` names, orphans of broken batches among them."""
-    with locked(path / "_lock"):
-        table = DeltaTable(str(path))
-        before = table.version()
-        removed = table.vacuum(
-            retention_hours=hours,
-            dry_run=False,
-            enforce_retention_duration=False,
-            full=True,  # else orphans, which no log entry names, would stay
-            post_commithook_properties=KEEP_LOG,
-        )
-        table.update_incremental()
-        for version in range(before + 1, table.version() + 1):
-            flush_log(path, version)
-    return removed
+def _merge(lake: Lake, kind: str, day: int, small: Sequence[str], at: int) -> bool:
+    """Put one file in the place of several; False, with nothing changed, where another process was first."""
+    target = lake.stage(kind, day)
+    try:
+        merged = lake.staged(target, kind, day, *parquet.merge(small, target))
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    # Not among what is undone: a commit that fails late may have written its entry, which names the file.
+    done = lake.replace(small, [merged], at=at, same_rows=True)
+    if not done:
+        target.unlink()
+    return done
+
+
+def compactable(lake: Lake, before: date) -> int:
+    """How many files `compact` would take away."""
+    days = [(kind, day) for kind, day in lake.partitions() if day < (before - EPOCH).days]
+    return sum(len(small) for kind, day in days for small in _groups(lake.files(kind, [day])))
+
+
+def vacuum(lake: Lake, hours: int = LONGEST_BATCH_HOURS) -> Freed:
+    """Delete the files that no version of the last `hours` names, orphans of broken batches among them.
+
+    Takes no lock and writes no log entry, for nothing that the table names changes. A file that is gone already, or
+    can't be removed, isn't counted.
+    """
+    files = size = 0
+    folders = set()
+    for path in lake.unnamed(hours):
+        with suppress(OSError):
+            found = path.stat().st_size
+            path.unlink()
+            files, size = files + 1, size + found
+            folders.add(path.parent)
+    for folder in folders:
+        fsync_path(folder)
+    return Freed(files, size)
+
+
+def freeable(lake: Lake, hours: int = LONGEST_BATCH_HOURS) -> Freed:
+    """What `vacuum` would delete."""
+    sizes = [path.stat().st_size for path in lake.unnamed(hours) if path.exists()]
+    return Freed(len(sizes), sum(sizes))
 
 
 def _groups(files: Sequence[str]) -> Iterator[list[str]]:

@@ -12,6 +12,20 @@ from haechi.store.files import fsync_path
 FILES_KEY, TRANSACTIONS_KEY = "haechi.files", "haechi.transactions"
 
 
+def torn(log: Path) -> list[Path]:
+    """The newest log entry and the newest checkpoint, those of them that are incomplete."""
+    return [found for found in (torn_entry(log), torn_checkpoint(log)) if found is not None]
+
+
+def mend(log: Path) -> Path | None:
+    """Move aside what is torn, the table's lock being held; the entry's new place, where it was one."""
+    entry, checkpoint = torn_entry(log), torn_checkpoint(log)
+    if checkpoint is not None:
+        move_aside(checkpoint)
+        (log / "_last_checkpoint").unlink(missing_ok=True)
+    return None if entry is None else move_aside(entry)
+
+
 def torn_entry(log: Path) -> Path | None:
     """The newest log entry if it is incomplete, else None."""
     entries = sorted(entry for entry in log.glob("*.json") if entry.stem.isdigit())

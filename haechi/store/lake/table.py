@@ -22,16 +22,18 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Tr
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from haechi.model.errors import Conflict, NodeCannot
+from haechi.model.errors import Conflict, NodeCannot, UsageError
 from haechi.model.event import EVENT, LAKE_SCHEMA, QUARANTINE, SCHEMA_VERSION, SIGHTING
 from haechi.store.files import fsync_path, locked
 from haechi.store.lake import parquet
-from haechi.store.lake.repair import FILES_KEY, TRANSACTIONS_KEY, move_aside, torn_checkpoint, torn_entry
+from haechi.store.lake.repair import FILES_KEY, TRANSACTIONS_KEY, mend, torn
 
 # All log entries stay: a checkpoint that a power cut tore can be done without.
 KEEP_LOG = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 _PARTITIONS = ["kind", "day"]
 _VERSION_KEY = "haechi.schemaVersion"
+LOCK = "_lock"
+_ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 EPOCH = date(1970, 1, 1)
 
 
@@ -57,7 +59,7 @@ class Staged(msgspec.Struct, frozen=True):
 
 
 class Lake:
-    """A lake in a folder. Reading takes no lock; a commit holds one for milliseconds."""
+    """A lake in a folder. Reading takes no lock, but for an end of the log that looks torn; a commit holds one briefly."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -65,12 +67,10 @@ class Lake:
         log = path / "_delta_log"
         if not log.is_dir():
             raise _no_lake(path)
-        with locked(path / "_lock"):
-            if (torn := torn_entry(log)) is not None:
-                self.moved_aside = move_aside(torn)
-            if (torn := torn_checkpoint(log)) is not None:
-                move_aside(torn)
-                (log / "_last_checkpoint").unlink(missing_ok=True)
+        check_path(path)
+        if torn(log):
+            with locked(path / LOCK):  # a commit may have been under way: looked at again, nothing moves then
+                self.moved_aside = mend(log)
         try:
             self._table = DeltaTable(str(path))
         except TableNotFoundError:
@@ -84,7 +84,7 @@ class Lake:
 
     @classmethod
     def create(cls, path: Path) -> "Lake":
-        """Make an empty lake in a new or empty folder (mode 0700)."""
+        """Make an empty lake in a new or empty folder (mode 0700), whose path `check_path` lets pass."""
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         DeltaTable.create(
             str(path),
@@ -155,7 +155,7 @@ class Lake:
         version, has an old file no longer, or if only some of the applications had been committed: then another
         process was first, and its batch was cut differently.
         """
-        with locked(self.path / "_lock"):
+        with locked(self.path / LOCK):
             self._table.update_incremental()
             at = {app: self._table.transaction_version(app) for app in {**versions, **(begins or {})}}
             done = [(found := at[app]) is not None and found >= version for app, version in versions.items()]
@@ -185,18 +185,20 @@ class Lake:
             flush_log(self.path, self._table.version())
         return True
 
-    def replace(self, old: Sequence[str], new: Sequence[Staged], *, at: int) -> bool:
+    def replace(self, old: Sequence[str], new: Sequence[Staged], *, at: int, same_rows: bool = False) -> bool:
         """Take files out of the table and add others in one commit; `at` is now, in microseconds UTC.
 
+        `same_rows` says that the new files hold the old ones' rows: a program that follows the table as a stream then
+        passes over the commit (Delta protocol, dataChange) instead of reading the rows a second time.
         `old` are paths as `files` gives them. False, with nothing changed, if one of them is in the table no longer:
         another process was first, read it again. The old files stay on disk for readers until they are vacuumed.
         """
-        with locked(self.path / "_lock"):
+        with locked(self.path / LOCK):
             self._table.update_incremental()
             if not self._holds(old):
                 return False
             self._table.create_write_transaction(
-                self._actions(old, new, at),
+                self._actions(old, new, at, not same_rows),
                 mode="append",
                 schema=self._table.schema(),
                 partition_by=_PARTITIONS,
@@ -210,16 +212,21 @@ class Lake:
     def _holds(self, files: Sequence[str]) -> bool:
         return not files or set(files) <= set(self._named(self._table.file_uris()))
 
-    def _actions(self, old: Sequence[str], new: Sequence[Staged], at: int) -> list[AddAction | RemoveAction]:
+    def _actions(
+        self, old: Sequence[str], new: Sequence[Staged], at: int, data_change: bool = True
+    ) -> list[AddAction | RemoveAction]:
         """What goes stands before what comes: a log entry that is cut off lacks an addition, which shows."""
-        return [*map(self._removal, old, [at] * len(old)), *map(self._action, new)]
+        return [
+            *(self._removal(name, at, data_change) for name in old),
+            *(self._action(file, data_change) for file in new),
+        ]
 
-    def _removal(self, name: str, at: int) -> RemoveAction:
+    def _removal(self, name: str, at: int, data_change: bool) -> RemoveAction:
         file = Path(name)
         folders = (folder.partition("=") for folder in file.relative_to(self.path).parent.parts)
         values: dict[str, str | None] = {name: value for name, _, value in folders}
         return RemoveAction(
-            str(file.relative_to(self.path)), True, at // 1000, size=file.stat().st_size, partition_values=values
+            str(file.relative_to(self.path)), data_change, at // 1000, size=file.stat().st_size, partition_values=values
         )
 
     def files(self, kind: str, days: Sequence[int] | None = None) -> list[str]:
@@ -228,6 +235,28 @@ class Lake:
         wanted = None if days is None else {str(EPOCH + timedelta(days=day)) for day in days}
         found = self._named(self._table.file_uris(file_pruning_predicate=[("kind", "=", kind)]))
         return [f for f in found if wanted is None or f.rsplit("/day=", 1)[1].split("/", 1)[0] in wanted]
+
+    def version(self) -> int:
+        """The log's newest version."""
+        self._table.update_incremental()
+        return int(self._table.version())
+
+    def additions(self) -> list[dict[str, Any]]:
+        """What the log says of each committed file: path (relative), size_bytes, num_records, partition.kind, min.ts ..."""
+        self._table.update_incremental()
+        found: list[dict[str, Any]] = pa.table(self._table.get_add_actions(flatten=True)).to_pylist()
+        return found
+
+    def unnamed(self, hours: int) -> list[Path]:
+        """The files in the folder that no version of the last `hours` names and that are older than that."""
+        self._table.update_incremental()
+        found = self._table.vacuum(
+            retention_hours=hours,
+            dry_run=True,
+            enforce_retention_duration=False,
+            full=True,  # else orphans, which no log entry names, would be left out
+        )
+        return [self.path / name for name in found]
 
     def partitions(self) -> list[tuple[str, int]]:
         """(kind, day since 1970-01-01) of all committed files, in order."""
@@ -266,7 +295,7 @@ class Lake:
         connection.execute("set enable_external_access=false; set lock_configuration=true")
         return connection
 
-    def _action(self, file: Staged) -> AddAction:
+    def _action(self, file: Staged, data_change: bool = True) -> AddAction:
         path = self.path / file.path
         statistics: dict[str, Any] = {"numRecords": file.rows}
         if file.first is not None and file.last is not None:
@@ -277,7 +306,17 @@ class Lake:
             }
         values = {"kind": file.kind, "day": str(EPOCH + timedelta(days=file.day))}
         status = os.stat(path)
-        return AddAction(file.path, status.st_size, values, int(status.st_mtime * 1000), True, json.dumps(statistics))
+        modified = int(status.st_mtime * 1000)
+        return AddAction(file.path, status.st_size, values, modified, data_change, json.dumps(statistics))
+
+
+def check_path(path: Path) -> None:
+    """`UsageError` for a path that deltalake can't open: it takes `%20` in a folder's name for a blank."""
+    if found := _ESCAPE.search(str(path.absolute())):
+        raise UsageError(
+            f"no lake can lie in {path}: {found[0]} in a path is read as an escaped sign",
+            advice="Name a folder without % signs in its path",
+        )
 
 
 def literally(name: str) -> str:

@@ -1,5 +1,6 @@
 """Opening the catalog: durable settings, one schema on both databases, a newer one refused."""
 
+import os
 import re
 import sqlite3
 import stat
@@ -11,12 +12,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from haechi.model.errors import MissingExtra, NodeCannot, NotFound, UsageError
 from haechi.store.catalog import engine as catalog
 from haechi.store.catalog import parties
-from haechi.store.catalog.engine import REVISIONS, all_tables, open_engine, sqlite_url
+from haechi.store.catalog.engine import REVISIONS, all_tables, open_engine, sqlite_url, version
 from haechi.store.catalog.migrations import write
 
 REWRITE = "write the step: python -m haechi.store.catalog.migrations.write NUMBER 'What it does'"
@@ -242,3 +243,21 @@ def test_a_path_may_have_any_letters(tmp_path: Path) -> None:
     with sqlite3.connect(path) as file:
         assert file.execute("SELECT version_num FROM alembic_version").fetchone() == (REVISIONS[-1],)
     file.close()
+
+
+@pytest.mark.parametrize("name", ["catalog", "홈 100% a?b#c"])
+def test_a_catalog_on_a_read_only_disk_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Whoever runs the tests may be root, whom no folder's rights stop: the folder is only said to be read-only."""
+    (tmp_path / name).mkdir()
+    url = sqlite_url(tmp_path / name / "catalog.sqlite")
+    open_engine(url, create=True).dispose()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    engine = open_engine(url, create=False)
+    with engine.connect() as conn:
+        assert version(conn) == REVISIONS[-1]
+        assert [file.name for file in (tmp_path / name).iterdir()] == ["catalog.sqlite"], "nothing beside it"
+        with pytest.raises(DBAPIError, match="readonly"):
+            conn.execute(text("DELETE FROM fact"))
+    with pytest.raises(NodeCannot, match="Its folder is read-only"), engine.begin():
+        pass
+    engine.dispose()

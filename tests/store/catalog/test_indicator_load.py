@@ -10,7 +10,7 @@ from haechi.model.indicator import Context
 from haechi.model.indicator import ValueType as T
 from haechi.model.marking import Tlp
 from haechi.model.source_object import Pattern, SourceObject
-from haechi.store.catalog import indicator_load, indicator_tables, indicators
+from haechi.store.catalog import indicator_changes, indicator_load, indicator_tables, indicators
 from haechi.store.catalog.indicator_load import Loaded
 from haechi.store.catalog.indicator_merge import MERGE_OBJECTS, Step
 
@@ -83,6 +83,38 @@ def test_a_value_that_comes_back_has_two_spans(engine: Engine) -> None:
     load(engine, listed("b.example"), at=20, replace=True)
     load(engine, listed("a.example"), at=30, known_at=5, known_why="said so")
     assert spans(engine, "a.example") == [(10, 20, "no longer in the list"), (21, None, "")]
+
+
+def expire(engine: Engine, value: str, at: int) -> None:
+    with engine.begin() as conn:
+        indicator_changes.expire(conn, indicators.find(conn, value)[0].id, at=at, why="sinkholed")
+
+
+def test_a_list_read_again_leaves_closed_what_was_expired(engine: Engine) -> None:
+    load(engine, listed("a.example", "b.example"), at=10)
+    expire(engine, "a.example", 20)
+    for at, replace in ((30, False), (40, True)):
+        again = load(engine, listed("a.example", "b.example"), at=at, replace=replace)
+        assert (again.added, again.unchanged, again.closed, again.changed) == (0, 2, 0, False)
+    assert spans(engine, "a.example") == [(10, 20, "sinkholed")]
+
+
+def test_only_a_new_version_opens_what_was_expired(engine: Engine) -> None:
+    load(engine, stix("i--1", 1, "a.example"), at=10)
+    expire(engine, "a.example", 20)
+    assert load(engine, stix("i--1", 1, "a.example"), at=30).added == 0
+    assert load(engine, stix("i--1", 1, "a.example", marking=Tlp.RED), at=40).added == 0, "known, though seen otherwise"
+    assert load(engine, stix("i--1", 2, "a.example"), at=50).added == 1
+    assert spans(engine, "a.example") == [(10, 20, "sinkholed"), (50, None, "")]
+
+
+def test_what_is_outdated_is_closed_once(engine: Engine) -> None:
+    load(engine, stix("i--1", 1, "a.example", valid_until=15), at=10)
+    for at in (20, 30):
+        with engine.begin() as conn:
+            assert indicator_changes.expire_outdated(conn, at=at) == (at == 20)
+        assert load(engine, stix("i--1", 1, "a.example", valid_until=15), at=at + 1).added == 0
+    assert spans(engine, "a.example") == [(10, 20, "its validity ended")]
 
 
 def test_a_list_with_other_context_keeps_the_clock(engine: Engine) -> None:

@@ -1,3 +1,5 @@
+import errno
+import json
 import os
 import time
 from collections import Counter
@@ -10,9 +12,10 @@ import pytest
 from deltalake import DeltaTable
 
 from haechi.model.event import EVENT, LAKE_SCHEMA, QUARANTINE, SIGHTING
+from haechi.store.files import locked
 from haechi.store.lake import Lake, Staged, maintain
-from haechi.store.lake.maintain import compact, vacuum
-from haechi.store.lake.table import EPOCH
+from haechi.store.lake.maintain import compact, compactable, freeable, vacuum
+from haechi.store.lake.table import EPOCH, LOCK
 
 DAY = 20_000
 US = 86_400_000_000
@@ -59,7 +62,9 @@ def before(day: int):
 def test_compaction_keeps_rows_and_application_transactions(lake: Lake) -> None:
     there = rows(lake)
     assert sum(there.values()) == 240
+    assert compactable(lake, before(DAY + 1)) == 18
     assert compact(lake, before(DAY + 1), at=NOW) == 18
+    assert compactable(lake, before(DAY + 1)) == 0
     for opened in (lake, Lake(lake.path)):
         assert rows(opened) == there
         assert opened.committed("a") == 6
@@ -93,7 +98,7 @@ def test_large_files_are_left_alone(lake: Lake, monkeypatch: pytest.MonkeyPatch)
 def test_a_reader_from_before_reads_on(lake: Lake) -> None:
     with lake.connect() as connection:
         compact(lake, before(DAY + 1), at=time.time_ns() // 1000)  # noqa: TID251 (Delta asks the machine's clock)
-        vacuum(lake.path)
+        vacuum(lake)
         assert connection.sql("select count(*) from event").fetchall() == [(120,)]
 
 
@@ -103,10 +108,10 @@ def test_who_was_overtaken_changes_nothing(lake: Lake, monkeypatch: pytest.Monke
     other = Lake(lake.path)
     real = Lake.replace
 
-    def overtaken(self, old, new, *, at):
+    def overtaken(self, old, new, *, at, same_rows):
         monkeypatch.setattr(Lake, "replace", real)
         compact(other, before(DAY + 1), at=at)
-        return real(self, old, new, at=at)
+        return real(self, old, new, at=at, same_rows=same_rows)
 
     monkeypatch.setattr(Lake, "replace", overtaken)
     assert compact(lake, before(DAY + 1), at=NOW) == 0
@@ -118,9 +123,13 @@ def test_who_was_overtaken_changes_nothing(lake: Lake, monkeypatch: pytest.Monke
 def test_replaced_files_go_after_the_reader_lease_and_no_sooner(lake: Lake) -> None:
     old = lake.files(EVENT, [DAY])
     compact(lake, before(DAY + 1), at=time.time_ns() // 1000)  # noqa: TID251 (Delta asks the machine's clock)
-    vacuum(lake.path)
+    vacuum(lake)
     assert all(Path(name).exists() for name in old)
-    assert len(vacuum(lake.path, hours=0)) == 18
+    size = sum(Path(name).stat().st_size for name in old)
+    would = freeable(lake, hours=0)
+    assert (would.files, would.bytes > size) == (18, True)
+    assert vacuum(lake, hours=0) == would
+    assert freeable(lake, hours=0).files == 0
     assert not any(Path(name).exists() for name in old)
     assert sum(rows(lake).values()) == 240
 
@@ -131,8 +140,7 @@ def test_orphans_go_but_none_younger_than_the_longest_batch(lake: Lake) -> None:
     for staged, hours in ((old, maintain.LONGEST_BATCH_HOURS + 1), (young, maintain.LONGEST_BATCH_HOURS - 1)):
         os.utime(lake.path / staged.path, (now - hours * 3600,) * 2)
     there = rows(lake)
-    removed = vacuum(lake.path)
-    assert [Path(name).name for name in removed] == [Path(old.path).name]
+    assert vacuum(lake).files == 1
     assert not (lake.path / old.path).exists()
     assert (lake.path / young.path).exists()
     assert rows(lake) == there
@@ -142,7 +150,7 @@ def test_orphans_go_but_none_younger_than_the_longest_batch(lake: Lake) -> None:
 def test_committed_files_stay_however_old(lake: Lake) -> None:
     for name in lake.files(EVENT):
         os.utime(name, (1, 1))
-    vacuum(lake.path, hours=0)
+    vacuum(lake, hours=0)
     assert sum(rows(lake).values()) == 240
 
 
@@ -150,6 +158,33 @@ def test_vacuum_leaves_the_lock_and_torn_entries(lake: Lake) -> None:
     (lake.path / "_torn").mkdir()
     (lake.path / "_torn" / "entry").write_text("x")
     os.utime(lake.path / "_torn" / "entry", (1, 1))
-    vacuum(lake.path, hours=0)
+    vacuum(lake, hours=0)
     assert (lake.path / "_torn" / "entry").exists()
     assert (lake.path / "_lock").exists()
+
+
+def test_who_follows_the_table_as_a_stream_is_told_that_no_row_is_new(lake: Lake) -> None:
+    """Spark's Delta source passes over a commit whose actions all say dataChange false."""
+    compact(lake, before(DAY + 1), at=NOW)
+    entry = (lake.path / "_delta_log" / f"{lake.version():020d}.json").read_text()
+    actions = [next(iter(json.loads(line).items())) for line in entry.splitlines()]
+    changes = [action["dataChange"] for name, action in actions if name in ("add", "remove")]
+    assert changes == [False] * 7
+
+
+def test_vacuum_waits_for_nobody(lake: Lake) -> None:
+    compact(lake, before(DAY + 1), at=NOW)
+    with locked(lake.path / LOCK):
+        assert vacuum(lake, hours=0).files == 18
+
+
+def test_a_full_disk_leaves_no_half_file(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(files, target):
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    there = set(lake.path.rglob("*.parquet"))
+    monkeypatch.setattr("haechi.store.lake.parquet.merge", full)
+    with pytest.raises(OSError, match="No space left"):
+        compact(lake, before(DAY + 1), at=NOW)
+    assert set(lake.path.rglob("*.parquet")) == there

@@ -1,4 +1,5 @@
 import shutil
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -6,10 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from haechi.model.event import EVENT
+from haechi.store.files import locked
 from haechi.store.lake import Lake, Staged
 from haechi.store.lake.maintain import compact
 from haechi.store.lake.repair import move_aside, torn_checkpoint, torn_entry
-from haechi.store.lake.table import EPOCH
+from haechi.store.lake.table import EPOCH, LOCK
 
 DAY = 20_000
 NOW = (DAY + 2) * 86_400_000_000
@@ -152,3 +154,20 @@ def test_an_empty_log_has_nothing_torn(tmp_path: Path) -> None:
     assert torn_entry(tmp_path) is None
     assert torn_checkpoint(tmp_path) is None
     shutil.rmtree(tmp_path)
+
+
+def test_an_entry_that_is_being_written_is_waited_for(lake: Lake) -> None:
+    """What looks torn without the lock is looked at again under it: the commit may have ended meanwhile."""
+    last = entry(lake, 2)
+    whole = last.read_bytes()
+    last.write_bytes(whole[:50])
+    opened: list[Lake] = []
+    reader = threading.Thread(target=lambda: opened.append(Lake(lake.path)))
+    with locked(lake.path / LOCK):
+        reader.start()
+        reader.join(0.3)
+        assert not opened
+        last.write_bytes(whole)
+    reader.join(10)
+    assert opened[0].moved_aside is None
+    assert offsets(opened[0]) == list(range(12))

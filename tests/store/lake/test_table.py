@@ -1,3 +1,4 @@
+import errno
 import json
 import multiprocessing
 import os
@@ -14,10 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from haechi.model.errors import Conflict, NodeCannot
+from haechi.model.errors import Conflict, NodeCannot, UsageError
 from haechi.model.event import EVENT, LAKE_SCHEMA, QUARANTINE, SCHEMA_VERSION, SIGHTING
 from haechi.store import files
+from haechi.store.files import locked
 from haechi.store.lake import Lake, Staged
+from haechi.store.lake.table import LOCK, check_path
 
 DAY = 20_000
 US = 86_400_000_000
@@ -290,6 +293,30 @@ def test_days_choose_files_and_absent_days_are_empty(lake: Lake) -> None:
 def test_any_name_of_the_folder(tmp_path: Path, name: str) -> None:
     lake = Lake.create(tmp_path / name)
     lake.commit([put(lake)], {"a": 1})
+    assert offsets(Lake(lake.path)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["a%20b", "50%ad"])
+def test_a_name_that_would_be_read_as_another(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"in a path is read as an escaped sign.*without % signs"):
+        check_path(tmp_path / name / "lake")
+    check_path(tmp_path / "100%" / "lake")
+
+
+def test_opening_and_reading_wait_for_no_commit(lake: Lake) -> None:
+    lake.commit([put(lake)], {"a": 1})
+    with locked(lake.path / LOCK):
+        assert offsets(Lake(lake.path)) == [0, 1, 2]
+
+
+def test_a_lake_that_nobody_may_write_to_is_read(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a read-only disk: whoever runs the tests may be root, whom no file's rights stop."""
+    lake.commit([put(lake)], {"a": 1})
+
+    def read_only(path, flags, mode=0o777, *, dir_fd=None):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(os, "open", read_only)
     assert offsets(Lake(lake.path)) == [0, 1, 2]
 
 

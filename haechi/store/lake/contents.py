@@ -1,0 +1,89 @@
+"""What the lake holds: its log's word on it, and whether the disk agrees."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from haechi.store.lake.table import Lake
+
+_MIDNIGHT = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """The files of one kind and day. Times in microseconds UTC, of the events; None where the log has none."""
+
+    kind: str
+    day: date
+    files: int
+    rows: int
+    bytes: int
+    first: int | None
+    last: int | None
+
+
+class Damage(msgspec.Struct, frozen=True):
+    """A file that isn't what the log says."""
+
+    path: Path
+    why: str
+
+
+def stats(lake: Lake) -> list[Part]:
+    """What the log says is there, by kind and day. No data file is opened."""
+    parts: dict[tuple[str, date], list[dict[str, Any]]] = {}
+    for one in lake.additions():
+        parts.setdefault((one["partition.kind"], one["partition.day"]), []).append(one)
+    return [
+        Part(
+            kind=kind,
+            day=day,
+            files=len(files),
+            rows=sum(one["num_records"] or 0 for one in files),
+            bytes=sum(one["size_bytes"] for one in files),
+            first=min((at for one in files if (at := _micros(one.get("min.ts"))) is not None), default=None),
+            last=max((at for one in files if (at := _micros(one.get("max.ts"))) is not None), default=None),
+        )
+        for (kind, day), files in sorted(parts.items())
+    ]
+
+
+def missing(lake: Lake) -> list[Path]:
+    """The files that the log names and that aren't there."""
+    paths = (lake.path / one["path"] for one in lake.additions())
+    return [path for path in paths if not path.exists()]
+
+
+def check(lake: Lake) -> Iterator[Damage]:
+    """Every file that the log names and that is missing, can't be read, or has another number of rows.
+
+    Each file is read whole, so a page that the disk has lost shows; a column at a time, so memory stays small.
+    """
+    for one in lake.additions():
+        path = lake.path / one["path"]
+        try:
+            rows = _read(path)
+        except (OSError, pa.ArrowException) as error:
+            yield Damage(path, str(error).splitlines()[0])
+            continue
+        if one["num_records"] not in (None, rows):
+            yield Damage(path, f"{rows} rows, {one['num_records']} in the log")
+
+
+def _read(path: Path) -> int:
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            for column in range(file.metadata.num_columns):
+                file.read_row_group(group, columns=[file.metadata.schema.column(column).path])
+        return int(file.metadata.num_rows)
+
+
+def _micros(moment: datetime | None) -> int | None:
+    if moment is None:
+        return None
+    gap = moment - _MIDNIGHT
+    return (gap.days * 86_400 + gap.seconds) * 1_000_000 + gap.microseconds

@@ -1,0 +1,68 @@
+"""How answers are written; what is answered is tests/node/test_lookup.py's."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from haechi.cli import lookup
+from haechi.cli.main import main
+from haechi.model.clock import FixedClock
+from haechi.model.source_object import Pattern, SourceObject
+from haechi.node.home import Home
+from haechi.store.catalog.indicator_load import load, source_id
+
+ID = "indicator--00000000-0000-4000-8000-0000000000aa"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("HAECHI_HOME", str(tmp_path / "node"))
+    made = Home.init(tmp_path / "node", party="P", country="TW", sector="government", clock=FixedClock(1))
+    pattern = Pattern(pattern_type="stix", pattern="[file:size > 7]", reason="a comparison of sizes")
+    with made.catalog().begin() as conn:
+        one = SourceObject(object_id=ID, version="1", modified=1, patterns=(pattern,))
+        load(conn, source_id(conn, "cert", None)[0], [one], at=1, list_name="l")
+    return made
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    status = main(["lookup", *words])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_a_pattern(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, ID)
+    assert status == 0
+    assert out.splitlines() == [
+        "a pattern (stix) of cert, known since 1970-01-01 00:00:00 UTC, not evaluated yet",
+        "  [file:size > 7]",
+        "  a comparison of sizes",
+    ]
+    (thing,) = json.loads(run(capsys, ID, "--json")[1])["lookup"]
+    assert thing["patterns"][0]["pattern"] == "[file:size > 7]"
+
+
+def test_lines_are_answered_as_they_come(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("haechi.node.lookup.AT_ONCE", 2)
+
+    def asked() -> Iterator[str]:
+        yield from ("evil.example\n", "???\n")
+        first, second = capsys.readouterr().out.splitlines()
+        assert json.loads(first)["values"][0]["text"] == "evil.example"
+        assert json.loads(second)["error"]["kind"] == "BadInput"
+        yield from ("\n", "other.example\n")
+
+    monkeypatch.setattr("sys.stdin", asked())
+    status, out, _ = run(capsys, "-", "--jsonl")
+    assert (status, json.loads(out)["values"][0]["text"]) == (1, "other.example")
+
+
+def test_what_is_cut_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "MOST_IN_DOCUMENT", 2)
+    monkeypatch.setattr("sys.stdin", iter(["a.example\n", "b.example\n", "c.example\n"]))
+    status, out, err = run(capsys, "-", "--json")
+    assert (status, len(json.loads(out)["lookup"])) == (1, 2)
+    assert err == "only the first 2 were looked up: --jsonl takes any number\n"
