@@ -40,7 +40,7 @@ U = np.uint64
 _NTEXT, _EXTRA, _NLISTS = len(TEXT), LIST.index("extra"), len(LIST)
 _BACKSLASH, _NEWLINE, _CR, _TAB, _COMMENT = np.uint8(92), np.uint8(10), np.uint8(13), np.uint8(9), np.uint8(35)
 AS_BOOL = 6  # an extra cell: Zeek's T and F as true and false
-LONGEST_RECORD = 1 << 20  # bytes of a record that spans lines
+LONGEST_RECORD = 1 << 20  # bytes of a record that spans lines; a longer one is refused, up to a piece as a whole
 
 
 class ColumnTable(NamedTuple):
@@ -149,6 +149,37 @@ def _word(buf: Num, state: Num, true: Num) -> Num:
     buf[o + 4] = 101
     state[ARENA] = o + n
     return o, n
+
+
+@part
+def _record_end(buf: Num, begin: Num, end: Num, separator: Num, mark: Num) -> Num:
+    """(code, place, line ends before it) of the newline that ends a CSV record.
+
+    Not OK where a quote isn't closed: UNTERMINATED runs to the end, AFTER_VALUE ends amid the text of a later line.
+    """
+    newlines: Num = np.int64(0)
+    opened: Num = np.int64(0)  # line ends before the field's quote
+    quoted, fresh = False, True
+    i: Num = begin
+    while i < end:
+        c = buf[i]
+        if quoted:
+            if c == _NEWLINE:
+                newlines += 1
+            elif c == mark and buf[i + 1] == mark:
+                i += 1
+            elif c == mark:
+                quoted = False
+                after = buf[i + 1]
+                if newlines > opened and after != separator and after != _NEWLINE and after != _CR:
+                    return AFTER_VALUE, i, newlines
+        elif c == _NEWLINE:
+            return OK, i, newlines
+        elif c == mark and fresh:
+            quoted, opened = True, newlines
+        fresh = c == separator
+        i += 1
+    return UNTERMINATED, end, newlines
 
 
 @kernel
@@ -340,17 +371,22 @@ def scan_delimited(a: Arrays, t: ColumnTable, end: Num, max_rows: Num, last: Num
                 valid[k, row >> 3] &= np.uint8(255 ^ (1 << (row & 7)))
             for k in range(_NLISTS):
                 state[ITEMS + k] = items[k]
-            if (code == ARENA_FULL and row > 0) or (
-                code == UNTERMINATED and not last and end - begin <= LONGEST_RECORD
-            ):
+            if code == ARENA_FULL and row > 0:
                 i = begin
                 break
-            if code == UNTERMINATED or code == TOO_LONG or (code == AFTER_VALUE and newlines > 0):
-                # a quote that isn't closed: its line alone is refused, the next one begins a record
-                code = UNTERMINATED if code == AFTER_VALUE else code
-                newlines = np.int64(0)
-                i = begin
-            i = line_end(buf, i)
+            # Whatever is wrong, the record goes on to its real end: nothing in its quoted cells begins another one.
+            newlines = np.int64(0)
+            if quoting:
+                ending, i, newlines = _record_end(buf, begin, end, separator, mark)
+                if ending == UNTERMINATED and not last and (begin > 0 or end <= LONGEST_RECORD):
+                    i = begin
+                    break
+                if ending != OK:
+                    # a quote that isn't closed: its line alone is refused, the next one begins a record
+                    code, newlines = UNTERMINATED, np.int64(0)
+                    i = line_end(buf, begin)
+            else:
+                i = line_end(buf, begin)
             base = i + 1
             mask = find_any(buf, base, separator, mark)
             a.bad_at[bad] = begin
