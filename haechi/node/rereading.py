@@ -1,9 +1,8 @@
 """Bytes of refused records through a reader again: into rows of the lake that keep their place in the input."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import pyarrow as pa
 from haechi.detect.index import Index
 from haechi.detect.match import Matcher
 from haechi.detect.sightings import sighting_table
+from haechi.ingest.engines.delimited.csv_mapping import CsvMapping
 from haechi.ingest.engines.engine import Engine, engine_for
 from haechi.ingest.feed import Piece
 from haechi.ingest.normal_forms.finish import Finisher
@@ -21,6 +21,7 @@ from haechi.ingest.reader import Reader
 from haechi.ingest.source import Source
 from haechi.model.block import PADDING, POSITION, ROWS, Block
 from haechi.model.event import LAKE_SCHEMA
+from haechi.node.blocks import filled
 from haechi.node.events import log_of
 from haechi.node.worker import Setting
 from haechi.store.catalog.inputs import InputRow
@@ -104,7 +105,7 @@ class Rereader:
         reader: Reader,
         head: bytes,
         header: bytes,
-        mapping: Path | None,
+        mapping: CsvMapping | None,
         setting: Setting,
         now: int,
     ) -> Reread:
@@ -126,27 +127,13 @@ class Rereader:
         return done
 
     def _part(self, part: "_Part", engine: Engine, setting: Setting, now: int, done: Reread) -> None:
-        block, state = self._block, self._block.a.state
-        piece = part.into(block)
-        position = 0
-        while position < piece.length:
-            block.reset(position)
-            self._matcher.reset()
-            finisher = Finisher(engine.meaning, setting.rule, setting.parties)
-            while True:
-                before, rows = int(state[POSITION]), int(state[ROWS])
-                engine.scan(block, piece.length, min(rows + STEP, block.rows), last=True)
-                finisher.finish(block, rows)
-                self._matcher.match(block, self._index, int(state[ROWS]))
-                at, now_rows = int(state[POSITION]), int(state[ROWS])
-                if at >= piece.length or now_rows >= block.rows or (at, now_rows) == (before, rows):
-                    break
-                if rows < now_rows < rows + STEP:
-                    break  # the engine stopped early: its lists are full, or its columns change
+        piece = part.into(self._block)
+        if engine.multiline:
+            engine = _Apart(engine, part.ends())
+        for finisher in filled(self._block, self._matcher, self._index, engine, piece, setting, step=STEP):
             self._collect(part, piece, finisher, setting, now, done)
-            if int(state[POSITION]) == position:
-                raise RuntimeError("the reader makes no progress")
-            position = int(state[POSITION])
+        if int(self._block.a.state[POSITION]) < piece.length:
+            raise RuntimeError("the reader makes no progress")
 
     def _collect(
         self, part: "_Part", piece: Piece, finisher: Finisher, setting: Setting, now: int, done: Reread
@@ -172,6 +159,32 @@ class Rereader:
             done.events.append(_in_lake(table.append_column("ingested_at", moment), constants))
 
 
+class _Apart:
+    """An engine whose records may span lines, held to one record at a time: an open quote must not reach the next."""
+
+    header_mark = b""
+    multiline = True
+
+    def __init__(self, engine: Engine, ends: Sequence[int]) -> None:
+        self._engine, self._ends = engine, ends
+        self.meaning = engine.meaning
+        self.take_header = engine.take_header
+
+    @property
+    def extra_keys(self) -> pa.StringArray:
+        """See Engine."""
+        return self._engine.extra_keys
+
+    def scan(self, block: Block, end: int, max_rows: int, *, last: bool = True) -> None:
+        """See Engine."""
+        state = block.a.state
+        while state[POSITION] < end and state[ROWS] < max_rows:
+            stop = self._ends[bisect_right(self._ends, int(state[POSITION]))]
+            self._engine.scan(block, stop, max_rows, last=last)
+            if state[POSITION] < stop:
+                return  # the block is full
+
+
 class _Part:
     """Some records in one buffer, a line each, and where they stand in their input."""
 
@@ -189,6 +202,10 @@ class _Part:
         block.a.buf[:n] = np.frombuffer(self._bytes, np.uint8)
         block.a.buf[n : n + PADDING] = 0
         return Piece(0, n, n, False, b"", last=True)
+
+    def ends(self) -> list[int]:
+        """Where each record ends in the buffer."""
+        return [*self._starts[1:].tolist(), len(self._bytes)]
 
     def place(self, at: int) -> tuple[int, int]:
         """The number of the record that stands at a byte of the buffer, and that byte's place in the input."""
