@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from haechi.store.lake import Lake, Staged
 from haechi.store.lake.table import EPOCH
 
 _TRIES = 5  # when others write at the same time
+HELD_BYTES = 64 << 20  # of sightings; each has its whole record in it, and a long record may be hit very often
 _HEADER_MARK = {"zeek": b"#"}  # how the lines begin that name columns amid a log
 
 
@@ -100,7 +102,9 @@ class _Outcome:
     leave: list[int] = field(default_factory=list)  # numbers of the rows that leave it
     refused: list[dict[str, Any]] = field(default_factory=list)  # rows that come in their stead
     events: list[pa.Table] = field(default_factory=list)
-    sightings: list[pa.Table] = field(default_factory=list)
+    sightings: list[pa.Table] = field(default_factory=list)  # not written yet
+    held: int = 0  # their bytes
+    staged: list[Staged] = field(default_factory=list)
 
 
 class _Run:
@@ -162,6 +166,14 @@ class _Run:
         except FileNotFoundError:
             return None
         found = _Outcome()
+        try:
+            self._read(chosen, rereader, found)
+        except BaseException:
+            self._lake.discard(found.staged)
+            raise
+        return found
+
+    def _read(self, chosen: pa.Table, rereader: Rereader, found: _Outcome) -> None:
         whole = pc.greater_equal(pc.binary_length(chosen["raw"]), chosen["raw_length"])
         found.done.incomplete = chosen.num_rows - (pc.sum(whole).as_py() or 0)
         chosen = chosen.filter(whole)
@@ -189,9 +201,18 @@ class _Run:
                     mapping=self._mapping,
                     setting=self._setting(part, reader, log, now),
                     now=now,
+                    keep=partial(self._keep, found),
                 )
                 _settle(found, part, reread, reader.name)
-        return found
+
+    def _keep(self, found: _Outcome, sightings: pa.Table) -> None:
+        """Hold some sightings; write those that are held where they have become many."""
+        found.done.sightings += sightings.num_rows
+        found.sightings.append(sightings)
+        found.held += sightings.nbytes
+        if found.held > HELD_BYTES:
+            self._stage_days(SIGHTING, found.sightings, found.staged)
+            found.sightings, found.held = [], 0
 
     def _reader_of(self, name: str) -> Reader | None:
         """The reader of that name; None for a mapping's that isn't the one given."""
@@ -240,7 +261,7 @@ class _Run:
         """Put what a file's records became in its stead; what was written of the quarantine. None: another was first."""
         if not outcome.leave:
             return []
-        staged: list[Staged] = []
+        staged = outcome.staged
         try:
             self._stage_rest(name, outcome, staged)
             self._stage_days(EVENT, outcome.events, staged)
@@ -320,9 +341,7 @@ def _settle(found: _Outcome, part: pa.Table, reread: Reread, reader: str) -> Non
             found.refused.append(_refused(row, record, reader, whole=len(parts) == 1 and number not in reread.read))
     found.done.still = dict(still)
     found.done.read += len(reread.read)
-    found.done.sightings += sum(table.num_rows for table in reread.sightings)
     found.events += reread.events
-    found.sightings += reread.sightings
 
 
 def _same(row: dict[str, Any], record: Any, reader: str) -> bool:

@@ -1,7 +1,7 @@
 """Bytes of refused records through a reader again: into rows of the lake that keep their place in the input."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,7 +83,6 @@ class Reread:
     """What became of some records, which are told by their number in the order given."""
 
     events: list[pa.Table] = field(default_factory=list)
-    sightings: list[pa.Table] = field(default_factory=list)
     refused: list[tuple[int, RefusedRecord]] = field(default_factory=list)  # its offset is that in the input
     read: set[int] = field(default_factory=set)  # numbers of those that gave an event
 
@@ -108,8 +107,9 @@ class Rereader:
         mapping: CsvMapping | None,
         setting: Setting,
         now: int,
+        keep: Callable[[pa.Table], None],
     ) -> Reread:
-        """Read the records' bytes, which stand at `offsets` in the input."""
+        """Read the records' bytes, which stand at `offsets` in the input; `keep` is given the sightings as they come."""
         done = Reread()
         first = 0
         while first < len(raws):
@@ -120,18 +120,27 @@ class Rereader:
             engine = engine_for(reader, head=head or raws[first], file_name=row.path, mapping=mapping)
             if header:
                 engine.take_header(header)
-            self._part(
-                _Part(first, raws[first:last], offsets[first:last], reader.engine == "json"), engine, setting, now, done
-            )
+            part = _Part(first, raws[first:last], offsets[first:last], reader.engine == "json")
+            self._part(part, engine, setting, now, done, keep)
             first = last
         return done
 
-    def _part(self, part: "_Part", engine: Engine, setting: Setting, now: int, done: Reread) -> None:
+    def _part(
+        self,
+        part: "_Part",
+        engine: Engine,
+        setting: Setting,
+        now: int,
+        done: Reread,
+        keep: Callable[[pa.Table], None],
+    ) -> None:
         piece = part.into(self._block)
         if engine.multiline:
             engine = _Apart(engine, part.ends())
         for finisher in filled(self._block, self._matcher, self._index, engine, piece, setting, step=STEP):
             self._collect(part, piece, finisher, setting, now, done)
+            if int(self._matcher.hits.count[0]):
+                keep(self._sightings(part, setting, now))
         if int(self._block.a.state[POSITION]) < piece.length:
             raise RuntimeError("the reader makes no progress")
 
@@ -147,16 +156,18 @@ class Rereader:
                     RefusedRecord(offset, record.length, None, record.reason, record.field, record.value, record.raw),
                 )
             )
-        constants = {"sensor_id": setting.sensor_id, "observer_id": setting.observer_id, "input_id": setting.input_id}
-        if int(self._matcher.hits.count[0]):
-            table = sighting_table(block, self._matcher, self._index, base=0, input_id=setting.input_id, matched_at=now)
-            done.sightings.append(_in_lake(part.placed_sightings(table), constants))
         if rows > finisher.refused:
             good = pa.table(block.columns(rows)).filter(pa.array(block.a.error[:rows] == 0))
             numbers, table = part.placed(good)
             done.read |= set(numbers.tolist())
             moment = pa.repeat(pa.scalar(now, pa.timestamp("us", tz="UTC")), table.num_rows)
-            done.events.append(_in_lake(table.append_column("ingested_at", moment), constants))
+            done.events.append(_in_lake(table.append_column("ingested_at", moment), setting))
+
+    def _sightings(self, part: "_Part", setting: Setting, now: int) -> pa.Table:
+        table = sighting_table(
+            self._block, self._matcher, self._index, base=0, input_id=setting.input_id, matched_at=now
+        )
+        return _in_lake(part.placed_sightings(table), setting)
 
 
 class _Apart:
@@ -237,8 +248,9 @@ def pc_list_field(lists: Any, name: str) -> Any:
     return lists.combine_chunks().flatten().field(name)
 
 
-def _in_lake(table: pa.Table, constants: dict[str, int]) -> pa.Table:
+def _in_lake(table: pa.Table, setting: Setting) -> pa.Table:
     """The table with its constants, each column as the lake has it."""
+    constants = {"sensor_id": setting.sensor_id, "observer_id": setting.observer_id, "input_id": setting.input_id}
     for name, value in constants.items():
         table = table.append_column(name, pa.array(np.full(table.num_rows, value, np.int32)))
     return pa.table({name: table[name].cast(LAKE_SCHEMA.field(name).type) for name in table.column_names})

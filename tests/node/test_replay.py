@@ -8,6 +8,7 @@ import pytest
 
 from haechi.ingest import quarantine as ingest_quarantine
 from haechi.model.errors import Conflict, NodeCannot, UsageError
+from haechi.node import replay as replays
 from haechi.node import rereading
 from haechi.node.quarantine import Chosen, opened, parse
 from haechi.node.replay import replay
@@ -294,6 +295,38 @@ def test_a_record_that_was_not_kept_whole_stays(node: Any, monkeypatch: pytest.M
 def test_an_unknown_format_is_refused(node: Any) -> None:
     with pytest.raises(UsageError, match="there is no format 'nix'"):
         replay(node.home, Chosen(), format="nix")
+
+
+def test_many_sightings_go_to_files_as_they_come(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replays, "HELD_BYTES", 20_000)
+    monkeypatch.setattr(rereading, "ROWS_HELD", 64)
+    node.reads(node.log([node.line(LOCAL, "203.0.113.1", flow_id=k) for k in range(300)], "many.json"))
+    before = set(node.home.lake_path.rglob("*.parquet"))
+    with monkeypatch.context() as broken:
+        broken.setattr(Lake, "replace", lambda *_, **__: False)
+        with pytest.raises(Conflict):
+            replay(node.home, Chosen(input="many.json"), zone="Asia/Taipei")
+        broken.setattr(rereading.Rereader, "_collect", _dies_at_the_fourth())
+        with pytest.raises(KeyboardInterrupt):
+            replay(node.home, Chosen(input="many.json"))
+    assert set(node.home.lake_path.rglob("*.parquet")) == before
+    done = replay(node.home, Chosen(input="many.json"))
+    assert (done.read, done.sightings, done.left) == (300, 300, 0)
+    assert len(Lake(node.home.lake_path).files("sighting")) > 2
+    found = Lake(node.home.lake_path).query("select distinct raw_offset from sighting where value = '203.0.113.1'")
+    assert found.num_rows == 300
+
+
+def _dies_at_the_fourth() -> Any:
+    real, calls = rereading.Rereader._collect, []
+
+    def collect(*arguments: Any) -> None:
+        calls.append(arguments)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        real(*arguments)
+
+    return collect
 
 
 def test_many_records_in_parts(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
