@@ -64,7 +64,8 @@ def report(error: BaseException, *, as_json: bool) -> int:
     if os.environ.get(TRACE_VARIABLE):
         import traceback
 
-        traceback.print_exception(error)
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            print(printable(line), file=sys.stderr)
     known, status = _as_known(error)
     if as_json:
         _print_document(error_document(known))
