@@ -186,12 +186,12 @@ class _Apart:
         """See Engine."""
         return self._engine.extra_keys
 
-    def scan(self, block: Block, end: int, max_rows: int, *, last: bool = True) -> None:
-        """See Engine."""
+    def scan(self, block: Block, end: int, max_rows: int, *, last: bool = True) -> None:  # noqa: ARG002 (as Engine)
+        """See Engine. Each record is there whole."""
         state = block.a.state
         while state[POSITION] < end and state[ROWS] < max_rows:
             stop = self._ends[bisect_right(self._ends, int(state[POSITION]))]
-            self._engine.scan(block, stop, max_rows, last=last)
+            self._engine.scan(block, stop, max_rows)
             if state[POSITION] < stop:
                 return  # the block is full
 

@@ -176,6 +176,22 @@ def test_a_record_longer_than_is_kept_is_refused_whole(read: Read) -> None:
     assert [(code, len(raw)) for code, raw in found.bad] == [(TOO_LONG, len(inside) + 17)]
 
 
+@pytest.mark.parametrize("end", [b"", b'1,"x"y",b,1\n'])
+def test_open_quotes_take_no_square_of_time(read: Read, end: bytes) -> None:
+    """Each line leaves its quote open, and closes and opens that of the line before: hours, were each gone to its end."""
+    found = read(READER, b'1,a","b\n' * 300_000 + end, mapping=PLAIN, rows=4096)
+    assert len(found.bad) >= 300_000
+
+
+def test_an_endless_record_is_not_waited_for() -> None:
+    text = b'1,"open\n' + b"1,a,b,1\n" * 500_000
+    block = Block(chunk=len(text), rows=64)
+    block.reset(0)
+    block.a.buf[: len(text)] = memoryview(text)
+    engine_for(READER, mapping=PLAIN).scan(block, len(text), 64, last=False)
+    assert (int(block.a.state[ROWS]), int(block.a.state[BAD])) == (64, 1)
+
+
 def test_a_record_that_the_next_chunk_ends_is_left() -> None:
     text = b'1,a,b,1\n1,"open\n'
     block = Block(chunk=len(text), rows=64)
