@@ -31,7 +31,8 @@ def command(
 
     settings = story.Settings(folder=home, seed=seed, small=small, keep=keep)
     if not as_json:
-        note(tables.plan(small))
+        for line in tables.plan(small).splitlines():
+            note(line)
     read: dict[str, int] = {}
     wanted = sum(settings.events(country) for country in SIDES)
     with progress(text("demo.playing"), total=wanted, unit=text("demo.unit"), quiet=as_json) as step:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from haechi.report.messages import text
+from haechi.report.table import printable
 
 if TYPE_CHECKING:  # the error classes bring msgspec, a third of what `haechi --help` may take
     from haechi.model.errors import HaechiError
@@ -63,12 +64,14 @@ def report(error: BaseException, *, as_json: bool) -> int:
     if os.environ.get(TRACE_VARIABLE):
         import traceback
 
-        traceback.print_exception(error)
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            print(printable(line), file=sys.stderr)
     known, status = _as_known(error)
     if as_json:
         _print_document(error_document(known))
-    line = str(known)
-    print(line if line.startswith("Usage:") else text("error.line", reason=line), file=sys.stderr)
+    said = str(known)
+    for line in said.split("\n") if said.startswith("Usage:") else [text("error.line", reason=said)]:
+        print(printable(line), file=sys.stderr)
     return status
 
 

@@ -16,6 +16,7 @@ from haechi.cli.output import (
     emit_rows,
     group,
     note,
+    progress,
     refusal_documents,
     tell_refusals,
 )
@@ -47,7 +48,7 @@ SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help=text
 
 @app.command(help=text("help.indicators.add.command"))
 def add(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=text("help.indicators.add.files"))],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER|-...", help=text("help.indicators.add.files"))],
     source: Annotated[str, typer.Option("--source", metavar="NAME", help=text("help.indicators.add.source"))] = "",
     marking: Annotated[str, typer.Option("--marking", metavar="TLP", help=text("help.indicators.add.marking"))] = "",
     known_at: Annotated[
@@ -66,18 +67,20 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Add the files and write what came of each."""
-    told = indicators.add(
-        Home.open(find_home(home)),
-        files,
-        source=source,
-        marking=_marking(marking),
-        known_at=moment.micros(known_at) if known_at else None,
-        known_why=known_why,
-        replace=replace,
-        kind=kind,
-        format=format,
-        actors=actor or (),
-    )
+    with progress(text("indicators.label"), unit="bytes", quiet=as_json) as step:
+        told = indicators.add(
+            Home.open(find_home(home)),
+            files,
+            source=source,
+            marking=_marking(marking),
+            known_at=moment.micros(known_at) if known_at else None,
+            known_why=known_why,
+            replace=replace,
+            kind=kind,
+            format=format,
+            actors=actor or (),
+            progress=lambda done, total: step(done, total=total),
+        )
     refused = [BadInput(one.reason, location=one.location) for file in told for one in file.refused]
     documents = [_added(file) for file in told]
     emit({"files": documents}, as_json=as_json, table=lambda: _told(told))
@@ -103,7 +106,7 @@ def _added(file: indicators.Added) -> dict[str, Any]:
 
 
 def _told(told: list[indicators.Added]) -> tables.Table:
-    keys = ("added", "unchanged", "closed", "patterns", "warning_listed", "refused_count")
+    keys = ("added", "unchanged", "closed", "patterns", "context", "warning_listed", "refused_count")
     headings = [text(f"indicators.{name}") for name in ("file", "format", *keys)]
     rows = [[Path(f.path).name, f.format, *(formats.number(getattr(f, key)) for key in keys)] for f in told]
     if len(told) > 1:

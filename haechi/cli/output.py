@@ -115,7 +115,7 @@ def refusal_documents(refused: Sequence[BadInput]) -> list[dict[str, Any]]:
 def tell_refusals(refused: Sequence[BadInput], shown: int = 10) -> None:
     """The first refused records on stderr, one a line, and how many more there are."""
     for error in refused[:shown]:
-        note(text("error.line", reason=tables.printable(str(error))))
+        note(text("error.line", reason=error))
     if len(refused) > shown:
         note(text("refused.more", count=len(refused) - shown))
 
@@ -138,9 +138,9 @@ def write(content: str) -> None:
 
 
 def note(content: str) -> None:
-    """A remark for the person, on stderr: never part of the result."""
+    """A remark of one line for the person, on stderr: never part of the result. It may quote anything from outside."""
     sys.stdout.flush()  # so that the two stand in order on a terminal
-    sys.stderr.write(content + "\n")
+    sys.stderr.write(tables.printable(content) + "\n")
 
 
 def write_table(shown: tables.Table) -> None:

@@ -177,7 +177,7 @@ def replay(
     )
     for reason_id, count in done.still.items():
         note(text("quarantine.still", count=count, explained=_explained(reason_id)))
-    for kind in ("incomplete", "no_columns"):
+    for kind in ("incomplete", "no_columns", "no_mapping"):
         if document[kind]:
             note(text(f"quarantine.{kind}", count=document[kind]))
     if done.left:

@@ -34,8 +34,10 @@ def detect(head: bytes) -> Detected:
     """
     if not head.strip():
         return Detected(Format.PLAIN, "the file is empty")
-    if head[:2] in (b"\x1f\x8b", b"PK") or head[:4] == b"\x28\xb5\x2f\xfd":
-        raise BadInput("the file is compressed", advice="Unpack it first")
+    if head.startswith((b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf")):
+        raise BadInput(
+            "the file is packed in a way that isn't read", advice="Unpack it: gzip and zstd, once, are read as they are"
+        )
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise BadInput("the file is UTF-16 text", advice="Convert it to UTF-8")
     if b"\0" in head:

@@ -6,7 +6,14 @@ import msgspec
 
 from haechi.model.errors import BadInput
 from haechi.model.location import Location
+from haechi.model.source_object import SourceObject
 
+
+class NoIndicator(msgspec.Struct, frozen=True):
+    """An object or attribute of a document that isn't to be matched: it tells of others, or says so itself."""
+
+
+NO_INDICATOR: Final = NoIndicator()
 MAX_BYTES: Final = 512 << 20
 _T = TypeVar("_T")
 
@@ -32,6 +39,16 @@ def decode(data: bytes, kind: type[_T], path: str) -> _T:
         raise BadInput("not valid JSON: a text in it isn't UTF-8", location=Location(path=path)) from None
     except RecursionError:
         raise BadInput("the JSON is nested too deep", location=Location(path=path)) from None
+
+
+def storable(found: SourceObject) -> SourceObject:
+    """The object; BadInput where a text of it has a NUL, which JSON can write and PostgreSQL can't keep."""
+    patterns = (text for one in found.patterns for text in (one.pattern_type, one.pattern, one.reason))
+    values = (text for texts in found.values.values() for text in texts)
+    for one in (found.object_id, found.version, *patterns, *values):
+        if "\0" in one:
+            raise BadInput("a text of it has a NUL character", location=Location(value=one))
+    return found
 
 
 def texts(value: Any) -> tuple[str, ...]:

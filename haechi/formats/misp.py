@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from haechi.formats import jsondoc, mispmarking, moment, quick, typenames
-from haechi.formats.jsondoc import text
+from haechi.formats.jsondoc import NO_INDICATOR, NoIndicator, text
 from haechi.formats.mispmarking import Said
 from haechi.model.errors import BadInput
 from haechi.model.indicator import Context, ValueType
@@ -54,8 +54,8 @@ class _Item(_Attributes):
     uuid: Any = None
 
 
-def parse(data: bytes, *, path: str = "", marking: Tlp) -> Iterator[SourceObject | Refused]:
-    """The `to_ids` attributes as source objects, and those refused with their reason.
+def parse(data: bytes, *, path: str = "", marking: Tlp) -> Iterator[SourceObject | Refused | NoIndicator]:
+    """The `to_ids` attributes as source objects, and those refused with their reason; a mark for all others.
 
     `marking` is the source's for what no tag marks. Raises BadInput if the document can't be read at all.
     """
@@ -121,9 +121,10 @@ def _attribute(
     about: str,
     *,
     gone: bool = False,
-) -> Iterator[SourceObject | Refused]:
+) -> Iterator[SourceObject | Refused | NoIndicator]:
     item = _decoded(raw)
     if not _true(item.get("to_ids")):
+        yield NO_INDICATOR
         return
     own_id = text(item.get("uuid"))
     said = said.plus(mispmarking.read(item.get("Tag"), item.get("Galaxy"), item.get("distribution")))
@@ -132,7 +133,7 @@ def _attribute(
             raise BadInput("an attribute without a UUID", location=Location(field="uuid"))
         values, patterns = _values(text(item.get("type")), item.get("value"))
         version = text(item.get("timestamp"))
-        yield SourceObject(
+        found = SourceObject(
             object_id=own_id,
             version=version,
             modified=moment.micros(version) if version else 0,
@@ -144,6 +145,7 @@ def _attribute(
             patterns=patterns,
             revoked=gone or _true(item.get("deleted")),
         )
+        yield jsondoc.storable(found)
     except BadInput as error:
         location = Location(
             path=path,

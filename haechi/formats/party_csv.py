@@ -78,6 +78,8 @@ def _cells(raw: bytes, location: Location) -> list[str]:
         raise BadInput(
             "not UTF-8", location=msgspec.structs.replace(location, value=value), advice="Save the file as UTF-8"
         ) from error
+    if "\0" in text:
+        raise BadInput("the line has a NUL byte", location=location, advice="Save the file as text")
     try:
         [cells] = csv.reader([text], strict=True)
     except (csv.Error, ValueError) as error:  # ValueError: a carriage return amid the line makes two records

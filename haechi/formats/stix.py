@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from haechi.formats import jsondoc, moment, pattern, stixmarking
-from haechi.formats.jsondoc import text, texts
+from haechi.formats.jsondoc import NO_INDICATOR, NoIndicator, text, texts
 from haechi.model.errors import BadInput
 from haechi.model.indicator import Context, ValueType
 from haechi.model.location import Location
@@ -46,8 +46,8 @@ class _Around:
         self.attributed: dict[str, list[tuple[str, Tlp | None]]] = {}
 
 
-def parse(data: bytes, *, path: str = "", marking: Tlp) -> Iterator[SourceObject | Refused]:
-    """The indicators of a bundle as source objects, and those refused with their reason.
+def parse(data: bytes, *, path: str = "", marking: Tlp) -> Iterator[SourceObject | Refused | NoIndicator]:
+    """The indicators of a bundle as source objects, and those refused with their reason; a mark for all other objects.
 
     `marking` is the source's for what is unmarked. Raises BadInput if the document can't be read at all.
     """
@@ -57,7 +57,9 @@ def parse(data: bytes, *, path: str = "", marking: Tlp) -> Iterator[SourceObject
         try:
             item = _decoded(raw)
             if item.get("type") == "indicator":
-                yield _indicator(item, bytes(raw), around, marking)
+                yield jsondoc.storable(_indicator(item, bytes(raw), around, marking))
+            else:
+                yield NO_INDICATOR
         except BadInput as error:
             location = Location(
                 path=path, field=error.location.field or f"objects[{place}]", value=error.location.value or _id_of(raw)

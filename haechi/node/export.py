@@ -15,6 +15,9 @@ _NUMBERS = frozenset(("sources", "indicator_id", "sightings", "no_longer_asserte
 _FLAGS = frozenset(("asserted", "false_positive"))
 _LISTS = frozenset(("actors",))
 _AT_ONCE = 20_000
+# What a spreadsheet takes for a formula's beginning, full-width forms too, and the mark that says: this is text.
+# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = tuple("=+-@\t\r\n'＝＋－＠")
 
 
 class _Lines:
@@ -25,8 +28,12 @@ class _Lines:
 
 
 def write_csv(write: Callable[[str], object], rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> int:
-    """The rows as RFC 4180 lines with a header; times as RFC 3339, lists with "; " between. Returns how many."""
-    lines = csv.writer(_Lines(write), lineterminator="\n")
+    """The rows as RFC 4180 lines with a header; times as RFC 3339, lists with "; " between. Returns how many.
+
+    Texts are quoted. A text that a spreadsheet would run as a formula, or that begins with an apostrophe, has one more
+    apostrophe before it: who takes one off where a text begins with one has what was written.
+    """
+    lines = csv.writer(_Lines(write), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     lines.writerow(columns)
     count = 0
     for row in rows:
@@ -40,7 +47,8 @@ def _cell(name: str, value: Any) -> Any:
         return iso(value)
     if name in _FLAGS:
         return "true" if value else "false"
-    return "; ".join(value) if name in _LISTS else value
+    told = "; ".join(value) if name in _LISTS else value
+    return "'" + told if isinstance(told, str) and told.startswith(_FORMULA) else told
 
 
 def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ A second import of the same file changes nothing, so an import that was cut off 
 names files, sources and counts, never a value.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -15,11 +15,13 @@ from sqlalchemy import Connection
 from haechi.detect.warninglist import WarningLists, edition
 from haechi.formats import bulk, csvlist, detectformat, jsondoc, misp, plain, stix
 from haechi.formats.detectformat import Format
+from haechi.formats.jsondoc import NoIndicator
 from haechi.model.errors import BadInput, NodeCannot, NotFound, UsageError
 from haechi.model.indicator import Context, Value, ValueType, Verdict
 from haechi.model.marking import Tlp
 from haechi.model.source_object import Refused, SourceObject
 from haechi.node.home import Home
+from haechi.node.unpacked import STDIN, Meter, unpacked
 from haechi.store.catalog import indicator_changes, indicator_load, indicators
 from haechi.store.catalog.indicator_load import Loaded
 
@@ -39,6 +41,7 @@ class Added(msgspec.Struct, kw_only=True):
     values: int = 0  # values never seen before
     objects: int = 0
     patterns: int = 0  # kept, not evaluated yet
+    context: int = 0  # objects and attributes that tell of indicators and are none
     warning_listed: int = 0  # new values that are kept out of matching
     refused_count: int = 0
     refused: list[Refused] = []
@@ -60,19 +63,27 @@ def add(
     kind: ValueType | None = None,
     format: Format | None = None,
     actors: Sequence[str] = (),
+    progress: Callable[[int, int | None], None] = lambda _done, _total: None,
 ) -> list[Added]:
-    """Add the indicators of files; folders are searched. One result a file, refusals within, in the files' order.
+    """Add the indicators of files; folders are searched, "-" is standard input. One result a file, refusals within.
 
     `source` names who says so (else each file's name does); `marking` is what unmarked objects of that source get,
     from now on; `known_at` asserts an earlier time for what is new here and needs `known_why`; `replace` closes what
-    a list no longer has; `kind` is the type of all values of a plain list and `actors` are whom a list is laid to. A file that can't be read at all has that
-    as its one refusal. Raises `UsageError`, `NotFound`, `NodeCannot`.
+    a list no longer has; `kind` is the type of all values of a plain list and `actors` are whom a list is laid to.
+    `progress` is told how many bytes are read of how many (None where that can't be known). A file that can't be read
+    at all has that as its one refusal. Raises `UsageError`, `NotFound`, `NodeCannot`.
     """
     _check(home, known_at, known_why)
+    files = list(_files(paths))
+    if STDIN in files and not source:
+        raise UsageError("standard input has no name", advice="Say whose list it is: --source NAME")
+    total = None if STDIN in files else sum(path.stat().st_size for path in files) or None
+    meter = Meter(total, progress)
     return [
         _add_file(
             home,
             path,
+            meter=meter,
             source=source or path.name,
             marking=marking,
             known_at=known_at,
@@ -82,7 +93,7 @@ def add(
             format=format,
             context=Context(actors=tuple(actors)),
         )
-        for path in _files(paths)
+        for path in files
     ]
 
 
@@ -103,19 +114,16 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
             yield from sorted(found for found in path.rglob("*") if found.is_file())
-        elif not path.exists():
+        elif path != STDIN and not path.exists():
             raise NotFound(f"no file {path}")
         else:
             yield path
 
 
-def _add_file(home: Home, path: Path, *, source: str, format: Format | None, **options: Any) -> Added:
+def _add_file(home: Home, path: Path, *, meter: Meter, source: str, format: Format | None, **options: Any) -> Added:
     try:
-        with path.open("rb") as file:
-            head = file.read(detectformat.HEAD)
-            detected = _detected(head, format)
-            file.seek(0)
-            return _merge(home, path, file, detected, source, **options)
+        with unpacked(path, meter) as (head, file):
+            return _merge(home, path, file, _detected(head, format), source, **options)
     except BadInput as error:  # nothing of this file was taken; the files after it are
         location = msgspec.structs.replace(error.location, path=str(path))
         reason = f"{error.reason}. {error.advice}" if error.advice else error.reason
@@ -151,7 +159,7 @@ def _merge(
         loaded = indicator_load.load(
             conn,
             source_id,
-            _without_refused(found, told),
+            _objects(found, told),
             at=home.clock.now(),
             list_name=path.name,
             known_at=known_at,
@@ -166,7 +174,7 @@ def _merge(
 
 def _parsed(
     file: BinaryIO, format: Format, path: str, marking: Tlp, kind: ValueType | None, context: Context
-) -> Iterator[SourceObject | Refused]:
+) -> Iterator[SourceObject | Refused | NoIndicator]:
     if format is Format.PLAIN:
         return plain.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
     if format is Format.CSV:
@@ -183,12 +191,15 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
         yield block if block.endswith(b"\n") else block + file.readline(bulk.BLOCK_BYTES)
 
 
-def _without_refused(found: Iterable[SourceObject | Refused], told: Added) -> Iterator[SourceObject]:
+def _objects(found: Iterable[SourceObject | Refused | NoIndicator], told: Added) -> Iterator[SourceObject]:
+    """The objects alone; what is refused and what is context is noted."""
     for one in found:
-        if isinstance(one, Refused):
+        if isinstance(one, SourceObject):
+            yield one
+        elif isinstance(one, Refused):
             _refuse(told, one)
         else:
-            yield one
+            told.context += 1
 
 
 def _refuse(told: Added, refused: Refused) -> None:

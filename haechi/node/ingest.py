@@ -24,12 +24,13 @@ from haechi.ingest.readers import reader_named, recognise
 from haechi.model.clock import DAY
 from haechi.model.errors import HaechiError, UsageError
 from haechi.node.batch import Batch
+from haechi.node.blocks import Setting
 from haechi.node.disk import disk_errors
 from haechi.node.home import Home
 from haechi.node.inputs import OpenInput, open_input
 from haechi.node.matching import current_index
 from haechi.node.unfinished import unfinished
-from haechi.node.worker import Setting, Worker
+from haechi.node.worker import Worker
 from haechi.store.catalog import inputs, parties, sensors
 from haechi.store.lake import Lake
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +20,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from haechi.ingest.engines.delimited.csv_mapping import CsvMapping, csv_reader, load_mapping
+from haechi.ingest.engines.engine import engine_for
 from haechi.ingest.normal_forms.finish_kernel import PartyTable
 from haechi.ingest.normal_forms.rules import party_table, time_rule
 from haechi.ingest.reader import Reader
-from haechi.ingest.readers import reader_named
+from haechi.ingest.readers import READERS, reader_named
 from haechi.model.clock import DAY
-from haechi.model.errors import Conflict
+from haechi.model.errors import BadInput, Conflict, UsageError
 from haechi.model.event import EVENT, LAKE_SCHEMA, QUARANTINE, SIGHTING
 from haechi.node import quarantine
+from haechi.node.blocks import Setting
 from haechi.node.disk import disk_errors
 from haechi.node.home import Home
 from haechi.node.ingest import OLDEST_DAYS
 from haechi.node.matching import current_index
 from haechi.node.quarantine import Chosen
 from haechi.node.rereading import Log, Reread, Rereader, log_for
-from haechi.node.worker import Setting
 from haechi.store.catalog import inputs, parties, sensors
 from haechi.store.catalog.inputs import InputRow
 from haechi.store.catalog.sensors import Sensor
@@ -41,7 +44,8 @@ from haechi.store.lake import Lake, Staged
 from haechi.store.lake.table import EPOCH
 
 _TRIES = 5  # when others write at the same time
-_HEADED = {"zeek": b"#", "csv": b""}  # engines whose columns the log names, and how such a line begins
+HELD_BYTES = 64 << 20  # of sightings; each has its whole record in it, and a long record may be hit very often
+_HEADER_MARK = {"zeek": b"#"}  # how the lines begin that name columns amid a log
 
 
 class Replayed(msgspec.Struct, kw_only=True):
@@ -52,11 +56,12 @@ class Replayed(msgspec.Struct, kw_only=True):
     still: dict[str, int] = {}
     incomplete: int = 0  # too long: only their first part was kept
     no_columns: int = 0  # their log names the columns, and it is gone or isn't the same
+    no_mapping: int = 0  # of a CSV log, and no mapping was given that fits it
 
     @property
     def left(self) -> int:
         """How many of the chosen records stay in the quarantine."""
-        return sum(self.still.values()) + self.incomplete + self.no_columns
+        return sum(self.still.values()) + self.incomplete + self.no_columns + self.no_mapping
 
 
 def replay(
@@ -70,12 +75,18 @@ def replay(
 ) -> Replayed:
     """Read the chosen records again; `format` names another reader than theirs, `zone` the zone of their sensors.
 
-    `progress` is told how many records are done. Raises `UsageError` for an unknown format or a CSV record without a
-    mapping, `BadInput` for an unknown zone, `NodeCannot` where the disk is full, `Conflict` where a sensor has another zone already or where others keep
-    writing; what was committed until then stays so.
+    `mapping` is that of CSV records: of those that were read by a mapping of its name, with `format` "csv" of all that
+    are chosen. Without one they are left and counted. `progress` is told how many records are done. Raises `UsageError`
+    for an unknown format or "csv" without a mapping, `BadInput` for an unknown zone or a wrong mapping, `NodeCannot`
+    where the disk is full, `Conflict` where a sensor has another zone already or where others keep writing; what was
+    committed until then stays so.
     """
+    csv = None if mapping is None else load_mapping(mapping)
+    if format == "csv" and csv is None:
+        raise UsageError("CSV names no fields by itself", advice="Say which column is what: --mapping FILE")
+    named = None if format in ("", "csv") else reader_named(format)
     with disk_errors("what was read again"):
-        run = _Run(home, chosen, reader_named(format) if format else None, mapping)
+        run = _Run(home, chosen, csv_reader(csv) if format == "csv" and csv else named, csv)
         if zone:
             run.set_zone(zone)
         done = run.go(progress or (lambda _: None))
@@ -92,13 +103,15 @@ class _Outcome:
     leave: list[int] = field(default_factory=list)  # numbers of the rows that leave it
     refused: list[dict[str, Any]] = field(default_factory=list)  # rows that come in their stead
     events: list[pa.Table] = field(default_factory=list)
-    sightings: list[pa.Table] = field(default_factory=list)
+    sightings: list[pa.Table] = field(default_factory=list)  # not written yet
+    held: int = 0  # their bytes
+    staged: list[Staged] = field(default_factory=list)
 
 
 class _Run:
     """One call of `replay`."""
 
-    def __init__(self, home: Home, chosen: Chosen, reader: Reader | None, mapping: Path | None) -> None:
+    def __init__(self, home: Home, chosen: Chosen, reader: Reader | None, mapping: CsvMapping | None) -> None:
         self._home, self._reader, self._mapping = home, reader, mapping
         self._lake = Lake(home.lake_path)
         self._where, self._arguments = quarantine.conditions(chosen, quarantine.input_paths(home))
@@ -154,16 +167,29 @@ class _Run:
         except FileNotFoundError:
             return None
         found = _Outcome()
+        try:
+            self._read(chosen, rereader, found)
+        except BaseException:
+            self._lake.discard(found.staged)
+            raise
+        return found
+
+    def _read(self, chosen: pa.Table, rereader: Rereader, found: _Outcome) -> None:
         whole = pc.greater_equal(pc.binary_length(chosen["raw"]), chosen["raw_length"])
         found.done.incomplete = chosen.num_rows - (pc.sum(whole).as_py() or 0)
         chosen = chosen.filter(whole)
         now = self._home.clock.now()
         for (input_id, name_of_reader), rows in _grouped(chosen, "input_id", "reader"):
-            row, reader = self._inputs[input_id], self._reader or reader_named(name_of_reader)
-            mark = _HEADED.get(reader.engine)
-            log = self._log(row, mark or b"")
-            if mark is not None and not log.there:
+            row, reader = self._inputs[input_id], self._reader or self._reader_of(name_of_reader)
+            if reader is None:
+                found.done.no_mapping += rows.num_rows
+                continue
+            log = self._log(row, _HEADER_MARK.get(reader.engine, b""))
+            if self._log_names_columns(reader) and not log.there:
                 found.done.no_columns += rows.num_rows
+                continue
+            if reader.engine == "csv" and not self._fits(reader, log, row):
+                found.done.no_mapping += rows.num_rows
                 continue
             for header, part in _by_header(rows, log):
                 reread = rereader.read(
@@ -174,11 +200,38 @@ class _Run:
                     head=log.head,
                     header=header,
                     mapping=self._mapping,
-                    setting=self._setting(part, log, now),
+                    setting=self._setting(part, reader, log, now),
                     now=now,
+                    keep=partial(self._keep, found),
                 )
                 _settle(found, part, reread, reader.name)
-        return found
+
+    def _keep(self, found: _Outcome, sightings: pa.Table) -> None:
+        """Hold some sightings; write those that are held where they have become many."""
+        found.done.sightings += sightings.num_rows
+        found.sightings.append(sightings)
+        found.held += sightings.nbytes
+        if found.held > HELD_BYTES:
+            self._stage_days(SIGHTING, found.sightings, found.staged)
+            found.sightings, found.held = [], 0
+
+    def _reader_of(self, name: str) -> Reader | None:
+        """The reader of that name; None for a mapping's that isn't the one given."""
+        if self._mapping is not None and name == self._mapping.name:
+            return csv_reader(self._mapping)
+        return next((reader for reader in READERS if reader.name == name), None)
+
+    def _log_names_columns(self, reader: Reader) -> bool:
+        by_header = self._mapping is not None and self._mapping.header
+        return reader.engine == "zeek" or (reader.engine == "csv" and by_header)
+
+    def _fits(self, reader: Reader, log: Log, row: InputRow) -> bool:
+        """Whether the mapping's columns stand in the log's header."""
+        try:
+            engine_for(reader, head=log.head, file_name=row.path, mapping=self._mapping)
+        except BadInput:
+            return False
+        return True
 
     def _log(self, row: InputRow, mark: bytes) -> Log:
         key = (row.id, mark)
@@ -186,11 +239,17 @@ class _Run:
             self._logs[key] = log_for(row, mark)
         return self._logs[key]
 
-    def _setting(self, rows: pa.Table, log: Log, now: int) -> Setting:
+    def _setting(self, rows: pa.Table, reader: Reader, log: Log, now: int) -> Setting:
         """As `node.ingest` sets it; a log that is gone was written before it was read."""
         sensor = self._sensors[rows["sensor_id"][0].as_py()]
         written = log.mtime if log.mtime is not None else pc.min(rows["ts"].cast(pa.int64())).as_py()
-        rule = time_rule(sensor.zone, newest=min(written, now) + DAY, oldest=now - OLDEST_DAYS * DAY, latest=now + DAY)
+        of_mapping = self._mapping.time_zone if self._mapping is not None and reader.engine == "csv" else ""
+        rule = time_rule(
+            sensor.zone or of_mapping,
+            newest=min(written, now) + DAY,
+            oldest=now - OLDEST_DAYS * DAY,
+            latest=now + DAY,
+        )
         return Setting(
             input_id=rows["input_id"][0].as_py(),
             sensor_id=sensor.id,
@@ -203,7 +262,7 @@ class _Run:
         """Put what a file's records became in its stead; what was written of the quarantine. None: another was first."""
         if not outcome.leave:
             return []
-        staged: list[Staged] = []
+        staged = outcome.staged
         try:
             self._stage_rest(name, outcome, staged)
             self._stage_days(EVENT, outcome.events, staged)
@@ -283,9 +342,7 @@ def _settle(found: _Outcome, part: pa.Table, reread: Reread, reader: str) -> Non
             found.refused.append(_refused(row, record, reader, whole=len(parts) == 1 and number not in reread.read))
     found.done.still = dict(still)
     found.done.read += len(reread.read)
-    found.done.sightings += sum(table.num_rows for table in reread.sightings)
     found.events += reread.events
-    found.sightings += reread.sightings
 
 
 def _same(row: dict[str, Any], record: Any, reader: str) -> bool:
@@ -306,4 +363,5 @@ def _add(total: Replayed, one: Replayed) -> None:
     total.sightings += one.sightings
     total.incomplete += one.incomplete
     total.no_columns += one.no_columns
+    total.no_mapping += one.no_mapping
     total.still = dict(Counter(total.still) + Counter(one.still))

@@ -1,9 +1,8 @@
 """Bytes of refused records through a reader again: into rows of the lake that keep their place in the input."""
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import pyarrow as pa
 from haechi.detect.index import Index
 from haechi.detect.match import Matcher
 from haechi.detect.sightings import sighting_tables
+from haechi.ingest.engines.delimited.csv_mapping import CsvMapping
 from haechi.ingest.engines.engine import Engine, engine_for
 from haechi.ingest.feed import Piece
 from haechi.ingest.normal_forms.finish import Finisher
@@ -21,8 +21,8 @@ from haechi.ingest.reader import Reader
 from haechi.ingest.source import Source
 from haechi.model.block import PADDING, POSITION, ROWS, Block
 from haechi.model.event import LAKE_SCHEMA
+from haechi.node.blocks import Setting, filled
 from haechi.node.events import log_of
-from haechi.node.worker import Setting, fill
 from haechi.store.catalog.inputs import InputRow
 
 CHUNK = 4 << 20  # bytes; the longest record that is kept whole has 1 MiB
@@ -81,7 +81,6 @@ class Reread:
     """What became of some records, which are told by their number in the order given."""
 
     events: list[pa.Table] = field(default_factory=list)
-    sightings: list[pa.Table] = field(default_factory=list)
     refused: list[tuple[int, RefusedRecord]] = field(default_factory=list)  # its offset is that in the input
     read: set[int] = field(default_factory=set)  # numbers of those that gave an event
 
@@ -103,11 +102,12 @@ class Rereader:
         reader: Reader,
         head: bytes,
         header: bytes,
-        mapping: Path | None,
+        mapping: CsvMapping | None,
         setting: Setting,
         now: int,
+        keep: Callable[[pa.Table], None],
     ) -> Reread:
-        """Read the records' bytes, which stand at `offsets` in the input."""
+        """Read the records' bytes, which stand at `offsets` in the input; `keep` is given the sightings as they come."""
         done = Reread()
         first = 0
         while first < len(raws):
@@ -118,33 +118,34 @@ class Rereader:
             engine = engine_for(reader, head=head or raws[first], file_name=row.path, mapping=mapping)
             if header:
                 engine.take_header(header)
-            self._part(
-                _Part(first, raws[first:last], offsets[first:last], reader.engine == "json"), engine, setting, now, done
-            )
+            part = _Part(first, raws[first:last], offsets[first:last], reader.engine == "json")
+            self._part(part, engine, setting, now, done, keep)
             first = last
         return done
 
-    def _part(self, part: "_Part", engine: Engine, setting: Setting, now: int, done: Reread) -> None:
-        block, state = self._block, self._block.a.state
-        piece = part.into(block)
-        position = 0
+    def _part(
+        self,
+        part: "_Part",
+        engine: Engine,
+        setting: Setting,
+        now: int,
+        done: Reread,
+        keep: Callable[[pa.Table], None],
+    ) -> None:
+        piece = part.into(self._block)
+        if engine.multiline:
+            engine = _Apart(engine, part.ends())
 
         def take() -> None:
             for table in sighting_tables(
-                block, self._matcher, self._index, base=0, input_id=setting.input_id, matched_at=now
+                self._block, self._matcher, self._index, base=0, input_id=setting.input_id, matched_at=now
             ):
-                done.sightings.append(_in_lake(part.placed_sightings(table), _constants(setting)))
+                keep(_in_lake(part.placed_sightings(table), setting))
 
-        while position < piece.length:
-            block.reset(position)
-            self._matcher.reset()
-            finisher = Finisher(engine.meaning, setting.rule, setting.parties)
-            fill(block, engine, finisher, self._matcher, self._index, piece.length, last=True, take=take)
-            take()
+        for finisher in filled(self._block, self._matcher, self._index, engine, piece, setting, take):
             self._collect(part, piece, finisher, setting, now, done)
-            if int(state[POSITION]) == position:
-                raise RuntimeError("the reader makes no progress")
-            position = int(state[POSITION])
+        if int(self._block.a.state[POSITION]) < piece.length:
+            raise RuntimeError("the reader makes no progress")
 
     def _collect(
         self, part: "_Part", piece: Piece, finisher: Finisher, setting: Setting, now: int, done: Reread
@@ -163,7 +164,33 @@ class Rereader:
             numbers, table = part.placed(good)
             done.read |= set(numbers.tolist())
             moment = pa.repeat(pa.scalar(now, pa.timestamp("us", tz="UTC")), table.num_rows)
-            done.events.append(_in_lake(table.append_column("ingested_at", moment), _constants(setting)))
+            done.events.append(_in_lake(table.append_column("ingested_at", moment), setting))
+
+
+class _Apart:
+    """An engine whose records may span lines, held to one record at a time: an open quote must not reach the next."""
+
+    header_mark = b""
+    multiline = True
+
+    def __init__(self, engine: Engine, ends: Sequence[int]) -> None:
+        self._engine, self._ends = engine, ends
+        self.meaning = engine.meaning
+        self.take_header = engine.take_header
+
+    @property
+    def extra_keys(self) -> pa.StringArray:
+        """See Engine."""
+        return self._engine.extra_keys
+
+    def scan(self, block: Block, end: int, max_rows: int, *, last: bool = True) -> None:  # noqa: ARG002 (as Engine)
+        """See Engine. Each record is there whole."""
+        state = block.a.state
+        while state[POSITION] < end and state[ROWS] < max_rows:
+            stop = self._ends[bisect_right(self._ends, int(state[POSITION]))]
+            self._engine.scan(block, stop, max_rows)
+            if state[POSITION] < stop:
+                return  # the block is full
 
 
 class _Part:
@@ -183,6 +210,10 @@ class _Part:
         block.a.buf[:n] = np.frombuffer(self._bytes, np.uint8)
         block.a.buf[n : n + PADDING] = 0
         return Piece(0, n, n, False, b"", last=True)
+
+    def ends(self) -> list[int]:
+        """Where each record ends in the buffer."""
+        return [*self._starts[1:].tolist(), len(self._bytes)]
 
     def place(self, at: int) -> tuple[int, int]:
         """The number of the record that stands at a byte of the buffer, and that byte's place in the input."""
@@ -214,12 +245,9 @@ def pc_list_field(lists: Any, name: str) -> Any:
     return lists.combine_chunks().flatten().field(name)
 
 
-def _constants(setting: Setting) -> dict[str, int]:
-    return {"sensor_id": setting.sensor_id, "observer_id": setting.observer_id, "input_id": setting.input_id}
-
-
-def _in_lake(table: pa.Table, constants: dict[str, int]) -> pa.Table:
+def _in_lake(table: pa.Table, setting: Setting) -> pa.Table:
     """The table with its constants, each column as the lake has it."""
+    constants = {"sensor_id": setting.sensor_id, "observer_id": setting.observer_id, "input_id": setting.input_id}
     for name, value in constants.items():
         table = table.append_column(name, pa.array(np.full(table.num_rows, value, np.int32)))
     return pa.table({name: table[name].cast(LAKE_SCHEMA.field(name).type) for name in table.column_names})

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from haechi.ingest.feed import Piece
-from haechi.ingest.normal_forms.rules import DAY
 from haechi.ingest.quarantine import RefusedRecord
 from haechi.ingest.refusal import REASON, UNTERMINATED
+from haechi.model.clock import DAY
 from haechi.model.event import QUARANTINE
 from haechi.store.lake import Lake, Staged
 

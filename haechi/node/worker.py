@@ -3,7 +3,6 @@
 The files are on disk and flushed, but not committed: the batch's one commit comes when all its pieces are done.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -18,32 +17,18 @@ from haechi.detect.sightings import sighting_tables
 from haechi.ingest.engines.engine import Engine
 from haechi.ingest.feed import Piece
 from haechi.ingest.normal_forms.finish import Finisher
-from haechi.ingest.normal_forms.finish_kernel import PartyTable
-from haechi.ingest.normal_forms.time_kernel import TimeRule
 from haechi.ingest.quarantine import RefusedRecord, refused_by_feed, refused_records
 from haechi.model.block import BAD, BLANK, LINES, POSITION, ROWS, Block
 from haechi.model.clock import DAY
 from haechi.model.event import EVENT, SIGHTING
+from haechi.node.blocks import Setting, filled
 from haechi.store.lake import Lake, Staged
 
 CHUNK = 16 << 20  # bytes of a piece
 ROWS_HELD = 98_304  # rows of a block: about one Parquet row group
-STEP = 4096  # rows that are scanned, finished and matched while they are in cache
-STEPS = 4  # at least, in a piece: what one step rewrites fits into the arena
 FEW = 16  # refused rows of a block, around which its columns are cut
 MOST_DAYS = 16  # of a block's events; of more, few are of each day: they wait for those of other pieces
 HELD_BYTES = 8 << 20  # of a piece's sightings in memory; more go to files at once
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What is the same for all pieces of one input."""
-
-    input_id: int
-    sensor_id: int
-    observer_id: int
-    rule: TimeRule
-    parties: PartyTable
 
 
 @dataclass(slots=True)
@@ -82,26 +67,18 @@ class Worker:
 
     def _work(self, piece: Piece, engine: Engine, setting: Setting, index: Index, now: int, done: Done) -> None:
         state = self.block.a.state
-        position = 0
         if piece.header:
             engine.take_header(piece.header)
 
         def take() -> None:
             self._take_sightings(piece, setting, index, now, done)
 
-        while position < piece.length:
-            self.block.reset(position)
-            self._matcher.reset()
-            finisher = Finisher(engine.meaning, setting.rule, setting.parties)
-            fill(self.block, engine, finisher, self._matcher, index, piece.length, last=piece.last, take=take)
-            take()
+        for finisher in filled(self.block, self._matcher, index, engine, piece, setting, take):
             self._write(piece, setting, finisher, now, done)
-            if state[POSITION] == position:
-                if piece.last or not engine.multiline:
-                    raise RuntimeError(f"the reader makes no progress at byte {piece.base + position}")
-                done.unread = piece.length - position
-                break
-            position = int(state[POSITION])
+        if (left := piece.length - int(state[POSITION])) > 0:
+            if piece.last or not engine.multiline:
+                raise RuntimeError(f"the reader makes no progress at byte {piece.base + int(state[POSITION])}")
+            done.unread = left
 
     def _take_sightings(self, piece: Piece, setting: Setting, index: Index, now: int, done: Done) -> None:
         for table in sighting_tables(
@@ -137,45 +114,6 @@ class Worker:
             done.scattered.append(table.take(pa.array(np.arange(table.num_rows))))  # a copy: the block is used again
         else:
             done.files += day_files(self._lake, EVENT, table)
-
-
-def fill(
-    block: Block,
-    engine: Engine,
-    finisher: Finisher,
-    matcher: Matcher,
-    index: Index,
-    end: int,
-    *,
-    last: bool,
-    take: Callable[[], None],
-) -> None:
-    """Read bytes up to `end` into the block, in steps that stay in cache: rows, normal forms, hits.
-
-    Stops early where the block is full, half of its arena is taken, or the engine can't go on in it. `take` is called
-    where the hits get full.
-    """
-    state = block.a.state
-    while True:
-        position, rows = int(state[POSITION]), int(state[ROWS])
-        stop = _line_end(block, position + block.chunk // STEPS, end)
-        engine.scan(block, stop, min(rows + STEP, block.rows), last=last and stop == end)
-        finisher.finish(block, rows)
-        matcher.match(block, index, int(state[ROWS]), take)
-        if state[POSITION] >= end or state[ROWS] >= block.rows or block.is_half_full():
-            break
-        if state[POSITION] == position and state[ROWS] == rows:
-            break
-
-
-def _line_end(block: Block, at: int, end: int) -> int:
-    """Where the line that holds byte `at` ends, at most `end`."""
-    while at < end:
-        newlines = np.flatnonzero(block.a.buf[at : min(at + 4096, end)] == ord("\n"))
-        if newlines.size:
-            return at + int(newlines[0]) + 1
-        at += 4096
-    return end
 
 
 def day_files(lake: Lake, kind: str, table: pa.Table) -> list[Staged]:

@@ -25,6 +25,18 @@ def test_bad_input_says_where_what_and_why(capsys: pytest.CaptureFixture[str]) -
     assert err == "error: a.csv:3 field value = '1.2.3.999': not an address. Fix it\n"
 
 
+def test_what_an_error_quotes_never_drives_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for reason in ("a\x1b[31mRED\x07\nb", "Usage: \x1b[2J\nb"):
+        failure.report(BadInput(reason, location=Location(path="")), as_json=False)
+    assert capsys.readouterr().err == "error: a\\x1b[31mRED\\x07\\nb\nUsage: \\x1b[2J\nb\n"
+    monkeypatch.setenv(failure.TRACE_VARIABLE, "1")
+    failure.report(BadInput("a\x1b[31mRED"), as_json=False)
+    assert "BadInput: a\\x1b[31mRED\n" in (told := capsys.readouterr().err)
+    assert "\x1b" not in told
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [

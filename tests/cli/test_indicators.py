@@ -29,10 +29,22 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
     return status, out, err
 
 
+def test_standard_input_needs_a_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "list").write_text("evil.invalid\n")
+    with (tmp_path / "list").open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        status, _, err = run(capsys, "indicators", "add", "-")
+        assert (status, err) == (2, "error: standard input has no name. Say whose list it is: --source NAME\n")
+        status, out, _ = run(capsys, "indicators", "add", "-", "--source", "feed")
+    assert (status, out.splitlines()[2].split()[:3]) == (0, ["-", "plain", "1"])
+
+
 def test_add_tells_counts_and_refusals(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, "indicators", "add", str(DATA / "csv/bad.csv"), "--source", "feed")
     assert status == 1
-    assert out.splitlines()[2].split() == ["bad.csv", "csv", "2", "0", "0", "0", "0", "3"]
+    assert out.splitlines()[2].split() == ["bad.csv", "csv", "2", "0", "0", "0", "0", "0", "3"]
     assert "bad.csv:3 field value = 'not an address': not an IPv4 or IPv6 address" in err
     status, out, _ = run(capsys, "indicators", "add", str(DATA / "csv/bad.csv"), "--source", "feed", "--json")
     (told,) = json.loads(out)["files"]

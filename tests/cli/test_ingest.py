@@ -56,6 +56,19 @@ def test_an_unknown_format_names_those_there_are(
     assert "suricata-eve" in capsys.readouterr().err
 
 
+def test_names_from_outside_never_drive_the_terminal(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m.toml").write_text('[fields]\nwhen = "time"\n')
+    log = tmp_path / "a\x1b[2J.csv"
+    log.write_text("a\x1b[31mRED\x07,b\n1,2\n")
+    assert main(["--home", str(home), "ingest", str(log), "--mapping", str(tmp_path / "m.toml")]) == 1
+    out, err = capsys.readouterr()
+    assert "It has: a\\x1b[31mRED\\x07, b" in err
+    assert "a\\x1b[2J.csv" in err
+    assert "\x1b" not in out + err
+
+
 def test_csv_is_read_by_a_mapping(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mapping = tmp_path / "firewall.toml"
     mapping.write_text('name = "firewall"\ntime_zone = "Asia/Seoul"\n[fields]\n"when" = "time"\n"from" = "src_addr"\n')

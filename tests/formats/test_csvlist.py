@@ -26,6 +26,13 @@ def texts(objects: list[SourceObject]) -> list[tuple[T, str]]:
     return sorted((kind, text) for one in objects for kind, values in one.values.items() for text in values)
 
 
+def test_a_repeated_column_is_read_in_long_lists_as_in_short_ones() -> None:
+    rows = [f"h{n}.example,first,second" for n in range(400)]
+    objects, refused = parsed("\n".join(["domain,note,note", *rows, ""]).encode())
+    assert len(texts(objects)) == 400
+    assert ({one.context.description for one in objects}, refused) == ({"first"}, [])
+
+
 def test_columns() -> None:
     objects, refused = parsed((DATA / "normal.csv").read_bytes())
     assert refused == []

@@ -35,7 +35,7 @@ def test_formats(head: bytes, format: Format) -> None:
 @pytest.mark.parametrize(
     ("head", "reason"),
     [
-        (b"\x1f\x8b\x08", "compressed"),
+        (b"\x1f\x8b\x08", "isn't read. Unpack it"),
         (b"\xff\xfev\0a\0", "UTF-16"),
         (b"MZ\0\0", "NUL bytes"),
         (b'{"a": 1}', "neither a STIX bundle nor a MISP event"),

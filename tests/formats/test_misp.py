@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from haechi.formats import misp, mispmarking
+from haechi.formats.jsondoc import NoIndicator
 from haechi.model.errors import BadInput
 from haechi.model.indicator import ValueType as T
 from haechi.model.marking import Pap, Tlp
@@ -20,6 +21,17 @@ def parsed(name: str) -> tuple[dict[int, SourceObject], list[Refused]]:
     found = list(misp.parse((DATA / name).read_bytes(), path=name, marking=DEFAULT))
     objects = {int(one.object_id[-12:]): one for one in found if isinstance(one, SourceObject)}
     return objects, [one for one in found if isinstance(one, Refused)]
+
+
+def test_what_no_database_keeps_is_refused_alone() -> None:
+    def attribute(**said: Any) -> dict[str, Any]:
+        return {"uuid": "u", "type": "domain", "value": "a.example", "to_ids": True, **said}
+
+    bad = [attribute(uuid="u\0"), attribute(type="yara", value="x\0"), attribute(type="odd\0")]
+    document = json.dumps({"Event": {"info": "x\0", "Attribute": [attribute(), *bad, attribute(to_ids=False)]}})
+    found = list(misp.parse(document.encode(), marking=DEFAULT))
+    assert [type(one).__name__ for one in found] == ["SourceObject", *["Refused"] * 3, "NoIndicator"]
+    assert {one.reason for one in found if isinstance(one, Refused)} == {"a text of it has a NUL character"}
 
 
 def test_an_event() -> None:
@@ -77,7 +89,7 @@ def test_shapes() -> None:
         {"Object": event["Object"][0]},
     ]
     counts = [len(list(misp.parse(json.dumps(shape).encode(), marking=DEFAULT))) for shape in shapes]
-    assert counts == [12, 12, 12, 12, 11, 1]
+    assert counts == [15, 15, 15, 15, 13, 2]
     assert parsed("empty.json") == ({}, [])
     with pytest.raises(BadInput, match="empty"):
         list(misp.parse(b"", marking=DEFAULT))
@@ -109,7 +121,7 @@ def test_real_events(real_data: Path) -> None:
         *(real_data / "eset-malware-ioc/misp").glob("*.json"),
         *(real_data / "misp-stix").glob("*collection*.json"),
     ]:
-        found = list(misp.parse(path.read_bytes(), path=str(path), marking=DEFAULT))
+        found = [one for one in misp.parse(path.read_bytes(), marking=DEFAULT) if not isinstance(one, NoIndicator)]
         assert len(found) == to_ids(json.loads(path.read_text("utf-8"))), path
         total += len(found)
     assert total > 300

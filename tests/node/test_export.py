@@ -28,7 +28,19 @@ def test_csv_reads_back() -> None:
 def test_csv_of_nothing_has_its_header() -> None:
     out = io.StringIO()
     assert write_csv(out.write, [], COLUMNS) == 0
-    assert out.getvalue() == ",".join(COLUMNS) + "\n"
+    assert out.getvalue() == ",".join(f'"{name}"' for name in COLUMNS) + "\n"
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "'", "＝", "＋", "－", "＠"])
+def test_a_spreadsheet_runs_no_cell(first: str) -> None:
+    """What an attacker chose stays text, in a spreadsheet that splits at semicolons too, and nothing is lost."""
+    value = first + 'HYPERLINK("http://evil.example");=1'
+    out = io.StringIO(newline="")
+    write_csv(out.write, [ROW | {"value": value, "actors": [value]}], COLUMNS)
+    cells = next(csv.DictReader(io.StringIO(out.getvalue(), newline="")))
+    assert (cells["value"], cells["actors"]) == ("'" + value, "'" + value)
+    quoted = value.replace('"', '""')
+    assert out.getvalue().count(f'"\'{quoted}"') == 2
 
 
 def test_parquet_reads_back_with_types(tmp_path: Path) -> None:

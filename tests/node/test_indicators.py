@@ -1,5 +1,7 @@
 """Indicator files into a node: one transaction a file, audit entry, warning lists, verdicts; lookup of all ids."""
 
+import gzip
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +40,38 @@ def test_all_formats_and_again(home: Home) -> None:
     again = indicators.add(home, paths, source="test")
     assert [(one.added, one.closed, one.values) for one in again] == [(0, 0, 0)] * 4
     assert [one.unchanged for one in again] == [one.added for one in told]
+
+
+def test_what_is_context_is_counted(home: Home) -> None:
+    told = indicators.add(home, [DATA / "stix/normal.json", DATA / "misp/normal.json"], source="test")
+    assert [(one.objects, one.context) for one in told] == [(5, 10), (12, 3)]
+
+
+def test_a_nul_refuses_its_object_alone_on_both_databases(tmp_path: Path, database_url: str) -> None:
+    database = None if database_url.startswith("sqlite") else database_url
+    home = Home.init(
+        tmp_path / "node", party="P", country="TW", sector="energy", clock=FixedClock(NOW), database=database
+    )
+    attribute = {"uuid": "u1", "type": "domain", "value": "evil.example", "to_ids": True}
+    event = {"info": "x\0", "Attribute": [attribute, {**attribute, "uuid": "u\0"}, {**attribute, "type": "odd\0"}]}
+    (tmp_path / "e.json").write_text(json.dumps({"Event": event}))
+    (told,) = indicators.add(home, [tmp_path / "e.json"])
+    assert (told.added, [one.reason for one in told.refused]) == (1, ["a text of it has a NUL character"] * 2)
+    assert matchable(home) == {"evil.example"}
+    home.close()
+
+
+def test_packed_files(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"evil.invalid\n"))
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"other.invalid\n" * 100)[:-12])
+    (tmp_path / "c.gz").write_bytes(gzip.compress(gzip.compress(b"twice.invalid\n")))
+    seen: list[tuple[int, int | None]] = []
+    told = indicators.add(home, sorted(tmp_path.glob("*.gz")), progress=lambda *at: seen.append(at))
+    assert [(one.added, one.refused_count) for one in told] == [(1, 0), (0, 1), (0, 1)]
+    assert str(told[1].refused[0]).endswith("b.txt.gz: the compressed file is damaged or cut off. Fetch it again")
+    assert "packed in a way that isn't read" in told[2].refused[0].reason
+    assert matchable(home) == {"evil.invalid"}
+    assert seen[0] == (13, None)
 
 
 def test_bad_files_do_not_stop_the_good_ones(home: Home, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from haechi.ingest import quarantine as ingest_quarantine
 from haechi.model.errors import Conflict, NodeCannot, UsageError
+from haechi.node import replay as replays
 from haechi.node import rereading
 from haechi.node.quarantine import Chosen, opened, parse
 from haechi.node.replay import replay
@@ -216,6 +217,73 @@ def test_columns_that_the_log_names(node: Any) -> None:
     assert (done.no_columns, done.still, done.left) == (1, {}, 1)
 
 
+MAPPING = """
+name = "firewall"
+unset = ["-"]
+[fields]
+When = "time"
+Source = "src_addr"
+Sent = "bytes_out"
+Note = "extra:note"
+"""
+
+
+@pytest.fixture
+def csv_log(node: Any) -> Any:
+    """Four refused records amid good ones; the first lacks its zone, the second has a quote that isn't closed."""
+    (node.folder / "m.toml").write_text(MAPPING)
+    good = '2026-09-21T12:00:00Z,10.0.0.7,1,"a, b"'
+    lines = [
+        "When,Source,Sent,Note",
+        good,
+        '2026-09-21T20:00:00,203.0.113.1,2,"no\nzone"',
+        '2026-09-21T12:00:00Z,10.0.0.8,3,"open',
+        good,
+        "2026-09-21T12:00:00Z,10.0.0.9,four,x",
+        '2026-09-21T20:00:00,10.0.0.10,5,y "',  # which would close it, were the two read in one go
+        good,
+    ]
+    path = node.log(lines, "firewall.csv")
+    done = node.reads(path, mapping=node.folder / "m.toml")
+    assert (done.events, done.quarantined) == (3, 4)
+    return path
+
+
+def test_csv_by_its_mapping(node: Any, csv_log: Any) -> None:
+    before = all_places(node)
+    (node.folder / "m.toml").write_text('time_zone = "Asia/Taipei"' + MAPPING)
+    done = replay(node.home, Chosen(input="firewall.csv"), mapping=node.folder / "m.toml")
+    assert (done.read, done.sightings) == (2, 1)
+    assert done.still == {"refused.unterminated": 1, "refused.number-expected": 1}
+    assert all_places(node) == before
+    sql = "select epoch_us(ts) as ts, src_addr from event where src_addr in ('203.0.113.1', '10.0.0.10')"
+    assert {row["ts"] for row in Lake(node.home.lake_path).query(sql).to_pylist()} == {node.now - 8_000_000_000}
+
+
+def test_csv_without_its_mapping_is_left_and_stops_nothing(node: Any, csv_log: Any) -> None:
+    once = state(node)
+    done = replay(node.home, Chosen(input="firewall.csv"))
+    assert (done.read, done.no_mapping, done.left, state(node)) == (0, 4, 4, once)
+    (node.folder / "other.toml").write_text('[fields]\nWhen = "time"\nOther = "user"\n')
+    for format in ("", "csv"):  # another name, other columns
+        done = replay(node.home, Chosen(input="firewall.csv"), mapping=node.folder / "other.toml", format=format)
+        assert (done.no_mapping, state(node)) == (4, once)
+    assert replay(node.home, Chosen(), zone="Asia/Taipei").read == 4
+    with pytest.raises(UsageError, match="CSV names no fields by itself"):
+        replay(node.home, Chosen(), format="csv")
+
+
+def test_a_mapping_that_names_the_columns_needs_no_log(node: Any, csv_log: Any) -> None:
+    csv_log.unlink()
+    text = MAPPING.replace("[fields]", 'time_zone = "Asia/Taipei"\n[fields]')
+    (node.folder / "m.toml").write_text(text)
+    assert replay(node.home, Chosen(input="firewall.csv"), mapping=node.folder / "m.toml").no_columns == 4
+    columns = 'header = false\ncolumns = ["When", "Source", "Sent", "Note"]\n'
+    (node.folder / "m.toml").write_text(columns + text.replace("firewall", "another"))
+    chosen = Chosen(input="firewall.csv")
+    assert replay(node.home, chosen, mapping=node.folder / "m.toml", format="csv").read == 2
+
+
 def test_a_record_that_was_not_kept_whole_stays(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest_quarantine, "KEPT", 100)
     path = node.log([node.line(node.now - 60, "10.0.0.3"), node.line(LOCAL, "10.0.0.4", note="x" * 200)], "long.json")
@@ -227,6 +295,38 @@ def test_a_record_that_was_not_kept_whole_stays(node: Any, monkeypatch: pytest.M
 def test_an_unknown_format_is_refused(node: Any) -> None:
     with pytest.raises(UsageError, match="there is no format 'nix'"):
         replay(node.home, Chosen(), format="nix")
+
+
+def test_many_sightings_go_to_files_as_they_come(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replays, "HELD_BYTES", 20_000)
+    monkeypatch.setattr(rereading, "ROWS_HELD", 64)
+    node.reads(node.log([node.line(LOCAL, "203.0.113.1", flow_id=k) for k in range(300)], "many.json"))
+    before = set(node.home.lake_path.rglob("*.parquet"))
+    with monkeypatch.context() as broken:
+        broken.setattr(Lake, "replace", lambda *_, **__: False)
+        with pytest.raises(Conflict):
+            replay(node.home, Chosen(input="many.json"), zone="Asia/Taipei")
+        broken.setattr(rereading.Rereader, "_collect", _dies_at_the_fourth())
+        with pytest.raises(KeyboardInterrupt):
+            replay(node.home, Chosen(input="many.json"))
+    assert set(node.home.lake_path.rglob("*.parquet")) == before
+    done = replay(node.home, Chosen(input="many.json"))
+    assert (done.read, done.sightings, done.left) == (300, 300, 0)
+    assert len(Lake(node.home.lake_path).files("sighting")) > 2
+    found = Lake(node.home.lake_path).query("select distinct raw_offset from sighting where value = '203.0.113.1'")
+    assert found.num_rows == 300
+
+
+def _dies_at_the_fourth() -> Any:
+    real, calls = rereading.Rereader._collect, []
+
+    def collect(*arguments: Any) -> None:
+        calls.append(arguments)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        real(*arguments)
+
+    return collect
 
 
 def test_many_records_in_parts(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,9 @@ from haechi.ingest.readers import READERS, eve
 from haechi.model.clock import DAY
 from haechi.model.event import LAKE_SCHEMA, SIGHTING
 from haechi.node import worker as worker_module
+from haechi.node.blocks import Setting
 from haechi.node.matching import current_index
-from haechi.node.worker import Done, Setting, Worker
+from haechi.node.worker import Done, Worker
 from haechi.store.lake import Lake
 from tests.detect.conftest import table_of
 from tests.ingest.engines.test_engine import mutated, sample

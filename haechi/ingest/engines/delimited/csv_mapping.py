@@ -1,20 +1,6 @@
-r"""The mapping file of a CSV log: which column goes to which event field. TOML, checked before anything is read.
+"""The mapping file of a CSV log: which column goes to which event field. TOML, checked before anything is read.
 
-name = "border-firewall"
-separator = ","              # one character; "\t" for tab
-header = true                # the first line names the columns; else list them: columns = ["time", "src", ...]
-time_zone = "Asia/Taipei"    # of times that say none
-activity = "flow"
-unset = ["-", "N/A"]         # texts that stand for no value
-
-[fields]
-"Receive Time" = "time"
-"Source" = "src_addr"
-"Elapsed (ms)" = { to = "duration", unit = "ms" }
-"Rule" = { to = "extra:rule", optional = true }
-
-[constants]
-source_type = "traffic"
+docs/guide/ingest.md shows one with all settings.
 """
 
 import tomllib
@@ -26,6 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from haechi.ingest.reader import MILLISECONDS, SECONDS, Field, Reader
+from haechi.ingest.readers import READERS
 from haechi.model.block import LIST, NUM, TEXT
 from haechi.model.errors import BadInput
 from haechi.model.event import Activity
@@ -76,7 +63,7 @@ def read_mapping(text: bytes, path: str) -> CsvMapping:
         raise BadInput(
             f"the mapping can't be read: {error}",
             location=Location(path=path),
-            advice="haechi/ingest/engines/delimited/csv_mapping.py and the guide show one whole",
+            advice="docs/guide/ingest.md shows one whole",
         ) from error
     _check(mapping, path)
     return mapping
@@ -97,6 +84,8 @@ _Fault = tuple[str, str, str, str]  # setting, value, reason, advice
 
 
 def _layout_faults(mapping: CsvMapping) -> Iterator[_Fault]:
+    if mapping.name in {reader.name for reader in READERS}:
+        yield "name", mapping.name, "another format has this name", "Give the mapping a name of its own"
     for field, value in (("separator", mapping.separator), ("quote", mapping.quote)):
         if len(value.encode()) != 1 or value in "\r\n":
             yield field, value, "it must be one ASCII character", 'Give one, such as "," or "\\t"'

@@ -40,7 +40,8 @@ U = np.uint64
 _NTEXT, _EXTRA, _NLISTS = len(TEXT), LIST.index("extra"), len(LIST)
 _BACKSLASH, _NEWLINE, _CR, _TAB, _COMMENT = np.uint8(92), np.uint8(10), np.uint8(13), np.uint8(9), np.uint8(35)
 AS_BOOL = 6  # an extra cell: Zeek's T and F as true and false
-LONGEST_RECORD = 1 << 20  # bytes of a record that spans lines
+LONGEST_RECORD = 1 << 20  # bytes of a record that spans lines; a longer one is refused
+LONGEST_LEFT = 3 << 20  # bytes of an unfinished record that are left for the next scan: fewer than one is given
 
 
 class ColumnTable(NamedTuple):
@@ -151,6 +152,41 @@ def _word(buf: Num, state: Num, true: Num) -> Num:
     return o, n
 
 
+@part
+def _record_end(buf: Num, begin: Num, end: Num, separator: Num, mark: Num, doomed: Num) -> Num:
+    """(code, place, line ends before it) of the newline that ends a CSV record.
+
+    Not OK where a quote isn't closed: UNTERMINATED runs to the end, AFTER_VALUE ends amid the text of a later line.
+    `doomed` is the place where an earlier record so ended. All lines up to it end inside quotes then, and one of a later
+    record that does will go the same way: it isn't gone again, or many such lines would take the square of their time.
+    """
+    newlines: Num = np.int64(0)
+    opened: Num = np.int64(0)  # line ends before the field's quote
+    quoted, fresh = False, True
+    i: Num = begin
+    while i < end:
+        c = buf[i]
+        if quoted:
+            if c == _NEWLINE and i < doomed:
+                return UNTERMINATED if doomed == end else AFTER_VALUE, doomed, newlines
+            if c == _NEWLINE:
+                newlines += 1
+            elif c == mark and buf[i + 1] == mark:
+                i += 1
+            elif c == mark:
+                quoted = False
+                after = buf[i + 1]
+                if newlines > opened and after != separator and after != _NEWLINE and after != _CR:
+                    return AFTER_VALUE, i, newlines
+        elif c == _NEWLINE:
+            return OK, i, newlines
+        elif c == mark and fresh:
+            quoted, opened = True, newlines
+        fresh = c == separator
+        i += 1
+    return UNTERMINATED, end, newlines
+
+
 @kernel
 def scan_delimited(a: Arrays, t: ColumnTable, end: Num, max_rows: Num, last: Num) -> Num:
     """Scan from state[POSITION] to at most `end`, `max_rows` rows, a comment or a full block; returns the row count.
@@ -172,6 +208,7 @@ def scan_delimited(a: Arrays, t: ColumnTable, end: Num, max_rows: Num, last: Num
     blank: Num = state[BLANK]
     bad_capacity = a.bad_at.shape[0]
     items = a.work[2]
+    doomed: Num = np.int64(0)
     k: Num = np.int64(0)
     base: Num = i
     mask: Num = find_any(buf, i, separator, mark)
@@ -340,17 +377,22 @@ def scan_delimited(a: Arrays, t: ColumnTable, end: Num, max_rows: Num, last: Num
                 valid[k, row >> 3] &= np.uint8(255 ^ (1 << (row & 7)))
             for k in range(_NLISTS):
                 state[ITEMS + k] = items[k]
-            if (code == ARENA_FULL and row > 0) or (
-                code == UNTERMINATED and not last and end - begin <= LONGEST_RECORD
-            ):
+            if code == ARENA_FULL and row > 0:
                 i = begin
                 break
-            if code == UNTERMINATED or code == TOO_LONG or (code == AFTER_VALUE and newlines > 0):
-                # a quote that isn't closed: its line alone is refused, the next one begins a record
-                code = UNTERMINATED if code == AFTER_VALUE else code
-                newlines = np.int64(0)
-                i = begin
-            i = line_end(buf, i)
+            # Whatever is wrong, the record goes on to its real end: nothing in its quoted cells begins another one.
+            newlines = np.int64(0)
+            if quoting:
+                ending, i, newlines = _record_end(buf, begin, end, separator, mark, doomed)
+                if ending == UNTERMINATED and not last and end - begin <= LONGEST_LEFT:
+                    i = begin
+                    break
+                if ending != OK:
+                    # a quote that isn't closed: its line alone is refused, the next one begins a record
+                    code, newlines, doomed = UNTERMINATED, np.int64(0), i
+                    i = line_end(buf, begin)
+            else:
+                i = line_end(buf, begin)
             base = i + 1
             mask = find_any(buf, base, separator, mark)
             a.bad_at[bad] = begin

@@ -16,10 +16,11 @@ from haechi.ingest.refusal import (
     CONTROL_CHARACTER,
     NUMBER_EXPECTED,
     TOO_FEW_FIELDS,
+    TOO_LONG,
     TOO_MANY_FIELDS,
     UNTERMINATED,
 )
-from haechi.model.block import POSITION, ROWS, Block
+from haechi.model.block import BAD, POSITION, ROWS, Block
 from haechi.model.errors import BadInput, UsageError
 from tests.ingest.conftest import Read, read_text
 
@@ -128,6 +129,67 @@ def read_text_rows(text: bytes, block: Block) -> list[tuple[str, str, int]]:
             columns.get("user", empty), columns.get("extra", empty), columns["bytes_out"], strict=True
         )
     ]
+
+
+_BROKEN = (
+    '1773100800,{0},"b",one',  # no number
+    '1773100800,{0},"b",1,"five"',
+    '1773100800,{0},"b"',
+    "1773100800,{0},\udcff,1",  # not UTF-8
+    "x,\x01,{0},1",  # a control character, and no time either
+    '1773100800,"a"x,{0},1',
+)
+_lines = st.text(st.sampled_from('ab",\n\r ;해'), max_size=40)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+@given(st.lists(_lines, min_size=1, max_size=6), _lines, st.sampled_from(_BROKEN), st.data())
+def test_a_broken_record_is_refused_whole(cells: list[str], cell: str, broken: str, data: st.DataObject) -> None:
+    """A quoted cell holds what an attacker sent: lines in it are never records, whatever is wrong before it."""
+    good = [f"1773100800,{_quoted(one)},b,{n}" for n, one in enumerate(cells)]
+    bad = broken.format(_quoted(f"{cell}\n1773100800,INJECTED,b,9\n"))
+    at = data.draw(st.integers(0, len(good)))
+    text = "".join(f"{record}\n" for record in [*good[:at], bad, *good[at:]]).encode("utf-8", "surrogateescape")
+    found = read_text(READER, text, mapping=PLAIN, rows=2)
+    assert [row.get("user", "") for row in found.events] == cells
+    assert [raw for _, raw in found.bad] == [bad.encode("utf-8", "surrogateescape")]
+
+
+def test_a_broken_record_that_the_next_chunk_ends_is_left() -> None:
+    good = b"1,a,b,1\n"
+    text = good + b'1,a,b,one,"open\n'
+    block = Block(chunk=len(text), rows=64)
+    block.reset(0)
+    block.a.buf[: len(text)] = memoryview(text)
+    engine_for(READER, mapping=PLAIN).scan(block, len(text), 64, last=False)
+    assert (int(block.a.state[ROWS]), int(block.a.state[BAD]), int(block.a.state[POSITION])) == (1, 0, len(good))
+
+
+def test_a_record_longer_than_is_kept_is_refused_whole(read: Read) -> None:
+    inside = b"1773100800,INJECTED,b,9\n" * 50_000
+    good = b"1773100800,x,y,7\n"
+    found = read(READER, good + b'1773100800,"' + inside + b'",b,1\n' + good, mapping=PLAIN)
+    assert [row["user"] for row in found.events] == ["x", "x"]
+    assert [(code, len(raw)) for code, raw in found.bad] == [(TOO_LONG, len(inside) + 17)]
+
+
+@pytest.mark.parametrize("end", [b"", b'1,"x"y",b,1\n'])
+def test_open_quotes_take_no_square_of_time(read: Read, end: bytes) -> None:
+    """Each line leaves its quote open, and closes and opens that of the line before: hours, were each gone to its end."""
+    found = read(READER, b'1,a","b\n' * 300_000 + end, mapping=PLAIN, rows=4096)
+    assert len(found.bad) >= 300_000
+
+
+def test_an_endless_record_is_not_waited_for() -> None:
+    text = b'1,"open\n' + b"1,a,b,1\n" * 500_000
+    block = Block(chunk=len(text), rows=64)
+    block.reset(0)
+    block.a.buf[: len(text)] = memoryview(text)
+    engine_for(READER, mapping=PLAIN).scan(block, len(text), 64, last=False)
+    assert (int(block.a.state[ROWS]), int(block.a.state[BAD])) == (64, 1)
 
 
 def test_a_record_that_the_next_chunk_ends_is_left() -> None:

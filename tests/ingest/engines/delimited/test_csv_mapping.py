@@ -1,10 +1,11 @@
 """Each fault of a mapping file is named with the setting and what to do."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from haechi.ingest.engines.delimited.csv_mapping import load_mapping, read_mapping
+from haechi.ingest.engines.delimited.csv_mapping import CsvMapping, load_mapping, read_mapping
 from haechi.model.errors import BadInput
 
 GOOD = '[fields]\nWhen = "time"\n'
@@ -13,7 +14,8 @@ GOOD = '[fields]\nWhen = "time"\n'
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("fields", "m.toml: the mapping can't be read"),
+        ("fields", "m.toml: the mapping can't be read: .*. docs/guide/ingest.md shows one whole"),
+        ('name = "zeek-tsv"\n' + GOOD, "name = 'zeek-tsv': another format has this name"),
         (GOOD + 'more = 5\n[fields.x]\nto="user"\nwhat="x"\n', "can't be read"),
         ('separator = ",,"\n' + GOOD, "m.toml field separator = ',,': it must be one ASCII character"),
         ("separator = '\"'\n" + GOOD, "separator and quote are the same"),
@@ -30,6 +32,13 @@ GOOD = '[fields]\nWhen = "time"\n'
 def test_faults(text: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         read_mapping(text.encode(), "m.toml")
+
+
+def test_the_guide_shows_every_setting() -> None:
+    page = (Path(__file__).parents[4] / "docs/guide/ingest.md").read_text()
+    text = page.split("```toml\n")[1].split("```")[0]
+    assert set(tomllib.loads(text)) == set(CsvMapping.__struct_fields__)
+    assert read_mapping(text.encode(), "m.toml").targets()["Elapsed"].unit == "ms"
 
 
 def test_a_whole_one(fixtures: Path) -> None:
