@@ -52,7 +52,7 @@ def wrap() -> None:
     timed(Finisher, "finish", "normal forms")
     timed(Matcher, "match", "match")
     timed(Block, "columns", "Arrow columns")
-    timed(worker, "sighting_table", "sighting rows")
+    timed(worker.Worker, "_take_sightings", "sighting rows")
     timed(worker, "refused_records", "refused rows")
     timed(worker.Worker, "_write_events", "all of writing events (columns, Parquet, fsync)")
     timed(Lake, "staged", "fsync")

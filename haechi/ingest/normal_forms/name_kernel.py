@@ -6,7 +6,9 @@ from haechi.ingest.normal_forms.rewrite_kernel import Cells, later, lower, put, 
 from haechi.ingest.text_kernel import clear_valid, is_valid, text_length
 from haechi.model.address_kernel import parse_ipv4
 from haechi.model.block import ARENA, T
-from haechi.model.jit import Num, byte_at, inlined, part
+from haechi.model.jit import Num, byte_at, inlined, part, store64
+
+U = np.uint64
 
 # As np.int64 and not as Python's int: Numba compiles a kernel's parts anew for each literal.
 _DOMAIN, _URL, _MAIL = np.int64(T["domain"]), np.int64(T["url"]), np.int64(T["mail_from"])
@@ -133,11 +135,8 @@ def settle_url(c: Cells, slow_row: Num, slow_slot: Num, row: Num, port: Num, tls
         four, _value = parse_ipv4(buf, host, host + host_n)
         plain = plain and four
     o = c.state[ARENA]
-    end = o
-    for byte in (104, 116, 116, 112, 115, 58, 47, 47):  # https://
-        if byte != 115 or tls:
-            buf[end] = byte
-            end += 1
+    store64(buf, o, U(0x2F2F3A7370747468) if tls else U(0x2F2F3A70747468))  # https:// or http://
+    end = o + (8 if tls else 7)
     for i in range(host_n):
         plain = plain and _NAME_KIND[byte_at(buf, host + i)] == 0
         buf[end + i] = byte_at(buf, host + i)
