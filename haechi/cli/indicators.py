@@ -145,7 +145,8 @@ def list_values(
         if patterns:
             kept = [msgspec.to_builtins(one) for one in indicator_views.patterns(conn, most)]
             columns = {key: text(f"indicators.{key}") for key in ("source", "pattern_type", "reason", "pattern")}
-            emit_rows("patterns", kept, columns=columns, limit=limit, as_json=as_json, as_jsonl=as_jsonl)
+            total = indicator_views.count_patterns(conn)
+            emit_rows("patterns", kept, columns=columns, total=total, limit=limit, as_json=as_json, as_jsonl=as_jsonl)
             return
         if as_jsonl:
             every = indicator_views.every(conn, after=after, **wanted)
@@ -159,7 +160,7 @@ def list_values(
         key: text(f"indicators.{key}")
         for key in ("id", "type", "text", "marking", "sources", "actors", "known_at", "warning")
     }
-    emit_rows("indicators", rows, columns=columns, right=["id"], limit=limit, as_json=as_json)
+    emit_rows("indicators", rows, columns=columns, right=["id"], limit=limit, as_json=as_json, counted=False)
 
 
 @app.command(help=text("help.indicators.show.command"))

@@ -90,6 +90,8 @@ def _document(thing: Answer) -> dict[str, Any]:
 def _parts(thing: Thing) -> Iterator[str]:
     if thing.party is not None:
         yield _pairs(msgspec.to_builtins(thing.party))
+    if thing.sensor is not None:
+        yield _pairs(msgspec.to_builtins(thing.sensor))
     if thing.record is not None:
         yield "\n".join(_record(thing.record))
     yield from map(_value, thing.values)

@@ -80,11 +80,13 @@ def emit_rows(
     as_json: bool = False,
     as_jsonl: bool = False,
     title: str = "",
+    counted: bool = True,
 ) -> None:
     """Write a list. `columns` maps a row's key to its heading, `right` names the keys that align right.
 
     JSON is `{name: [...], "total": n, "limit": n}` with whole rows; --jsonl ignores the limit and holds one row at a
-    time. `total` is the count of all rows, where `rows` was already cut; None: as many as `rows` has.
+    time. `total` is the count of all rows, where `rows` was already cut; None: as many as `rows` has. Where counting all
+    costs too much (`counted` False) `rows` holds one more than the limit if there are more, and the total is null then.
     """
     if as_jsonl:
         for row in rows:
@@ -94,8 +96,9 @@ def emit_rows(
         rows = list(rows)
         total = len(rows)
     shown = list(islice(rows, limit) if limit else rows)
+    more = total > len(shown)
     if as_json:
-        write(json_text({name: shown, "total": total, "limit": limit}) + "\n")
+        write(json_text({name: shown, "total": total if counted or not more else None, "limit": limit}) + "\n")
         return
     if not shown:
         note(text("list.none"))
@@ -103,8 +106,10 @@ def emit_rows(
     cells = [[row.get(key) for key in columns] for row in shown]
     headings = list(columns.values())
     write_table(tables.make(headings, cells, right=[columns[key] for key in right], title=title))
-    if total > len(shown):
+    if more and counted:
         note(text("list.more", shown=len(shown), total=total))
+    elif more:
+        note(text("list.uncounted", shown=len(shown), last=shown[-1]["id"]))
 
 
 def refusal_documents(refused: Sequence[BadInput]) -> list[dict[str, Any]]:

@@ -146,7 +146,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
         "local": local_times(at),
         "indicator": indicator + (" " + text("sightings.false_positive") if row["false_positive"] else ""),
         "actors": ", ".join(row["actors"]),
-        "marking": row["marking"] or text("sightings.none_counts"),
+        "marking": row["marking"],
         "party": party_text(row["party"], row["country"], row["sector"]),
     }
 

@@ -1,6 +1,7 @@
 """Everything known about one thing: a value as typed or pasted, or any id that Haechi prints.
 
-Ids: `value:17`, `event--3-4096` (input and offset), `sighting--3-4096-17`, `quarantine--3-4096`, a party's UUID or STIX id, a source's own object id (STIX, MISP).
+Ids: `value:17`, `event--3-4096` (input and offset), `sighting--3-4096-17`, `quarantine--3-4096`, a party's UUID or STIX id,
+a node's id, `sensor--NAME`, a source's own object id (STIX, MISP, `list:...`).
 """
 
 import re
@@ -19,8 +20,9 @@ from haechi.model.party import Party
 from haechi.node.covering import Covering
 from haechi.node.home import Home
 from haechi.node.sightings import Scope, Wanted, opened
-from haechi.store.catalog import indicator_changes, indicator_views, indicators, parties
+from haechi.store.catalog import indicator_changes, indicator_views, indicators, parties, sensors
 from haechi.store.catalog.indicator_views import Pattern
+from haechi.store.catalog.sensors import Sensor
 
 if TYPE_CHECKING:
     from haechi.detect.warninglist import WarningLists
@@ -30,6 +32,7 @@ AT_ONCE: Final = 500  # questions that are answered together
 _RECORD: Final = re.compile(r"(event|sighting|quarantine)--[0-9-]+")
 _VALUE: Final = re.compile(r"value(?::|--)?\s?([0-9]{1,18})")
 _UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_LIST: Final = re.compile(r"list:.+:[0-9a-f]{32}")
 _OBJECT: Final = re.compile(rf"(?:([a-z0-9-]+)--)?({_UUID})")
 
 
@@ -57,7 +60,8 @@ class Thing(msgspec.Struct, frozen=True, kw_only=True):
     asked: str
     values: tuple[Known, ...] = ()
     patterns: tuple[Pattern, ...] = ()  # of a source's object: kept, not evaluated yet
-    party: Party | None = None
+    party: Party | None = None  # also of a node: whose it is
+    sensor: Sensor | None = None
     record: dict[str, Any] | None = None
 
 
@@ -99,6 +103,10 @@ def _answer(home: Home, conn: Connection, known: Sources, asked: str) -> Answer:
     try:
         if named := _RECORD.fullmatch(asked.strip()):
             return Thing(asked=asked, record=_record(home, asked.strip(), named[1]))
+        if asked.strip().startswith("sensor--"):
+            return Thing(asked=asked, sensor=sensors.named(conn, asked.strip().removeprefix("sensor--")))
+        if asked.strip().removeprefix("node--") == home.config.node:
+            return Thing(asked=asked, party=parties.by_uuid(conn, home.config.party_uuid))
         return _by_id(conn, known, asked) or Thing(asked=asked, values=_values(conn, known, asked))
     except (BadInput, NotFound, UsageError) as error:
         return error
@@ -112,9 +120,9 @@ def _by_id(conn: Connection, known: Sources, asked: str) -> Thing | None:
             raise NotFound(f"no value {number[1]}")
         return Thing(asked=asked, values=tuple(_known(conn, known, asked, value) for value in found.values()))
     named = _OBJECT.fullmatch(asked.strip().lower())
-    if not named:
+    if not named and not _LIST.fullmatch(asked.strip()):
         return None
-    if named[1] in (None, "identity"):
+    if named and named[1] in (None, "identity"):
         try:
             return Thing(asked=asked, party=parties.by_uuid(conn, named[2]))
         except NotFound:

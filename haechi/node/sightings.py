@@ -16,7 +16,7 @@ from haechi.model.clock import DAY
 from haechi.model.country import CODES
 from haechi.model.errors import UsageError
 from haechi.model.indicator import ValueType
-from haechi.model.marking import Tlp
+from haechi.model.marking import UNMARKED, Tlp
 from haechi.model.party import PARENT_SECTOR, SECTORS
 from haechi.node.home import Home
 
@@ -119,7 +119,7 @@ class Sightings:
         """One sighting a row, newest first. Keys in order:
 
         id, event (ids); time, matched_at (microseconds UTC); value, field (our own); indicator, indicator_type,
-        indicator_id; actors (list), marking (TLP label of the strictest assertion that counts, None if none does),
+        indicator_id; actors (list), marking (TLP label of the strictest assertion that counts; if none does, of the strictest that ever did),
         sources (how many), asserted, false_positive (bool); party, country, sector (of the affected party, None where
         none is known), sensor, observer.
         """
@@ -319,7 +319,7 @@ by_hit as (
           and coalesce(word.valid_from <= hit.seen_at, true) and coalesce(hit.seen_at < word.valid_until, true)
     group by hit.n)
 select hit.*, k.text as indicator, k.type, coalesce(k.false_positive, false) as false_positive,
-       coalesce(v.sources, h.sources, 0) as sources, coalesce(v.marking, h.marking) as marking,
+       coalesce(v.sources, h.sources, 0) as sources, coalesce(v.marking, h.marking, k.marking) as marking,
        coalesce(v.actors, h.actors, []) as actors, coalesce(v.sources, h.sources, 0) > 0 as asserted,
        party.name as party, coalesce(party.country, '') as country, party.sector, sensor.name as sensor,
        observer.name as observer
@@ -350,7 +350,7 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
         "indicator_type": row["type"],
         "indicator_id": row["value_id"],
         "actors": list(row["actors"]),
-        "marking": None if row["marking"] is None else Tlp(row["marking"]).label,
+        "marking": (UNMARKED if row["marking"] is None else Tlp(row["marking"])).label,
         "sources": row["sources"],
         "asserted": row["asserted"],
         "false_positive": row["false_positive"],

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from haechi.detect import warninglist
+from haechi.model.errors import NotFound
 from haechi.model.indicator import ValueType as T
 from haechi.model.source_object import Pattern, SourceObject
 from haechi.node import sightings
@@ -104,3 +105,18 @@ def test_an_event_a_sighting_and_a_refused_record_open_by_their_ids(node: Any) -
     record = lookup(node.home, f"quarantine--1-{refused}").record
     assert record is not None
     assert record["raw"] == b"broken"
+
+
+def test_a_node_a_sensor_and_a_list_open_by_their_ids(node: Any) -> None:
+    node.knows("list", "203.0.113.77")
+    node.reads(node.log([node.line(node.now - node.hour, "203.0.113.77")], "seen.json"))
+    (known,) = lookup(node.home, "203.0.113.77").values
+    assert lookup(node.home, known.assertions[0].object_id).values[0].text == "203.0.113.77"
+    owner = lookup(node.home, f"node--{node.home.config.node}").party
+    assert owner is not None
+    assert owner == lookup(node.home, node.home.config.node).party == lookup(node.home, owner.uuid).party
+    sensor = lookup(node.home, "sensor--edge").sensor
+    assert sensor is not None
+    assert (sensor.name, sensor.party_id) == ("edge", owner.id)
+    with pytest.raises(NotFound, match="no sensor 'border'"):
+        lookup(node.home, "sensor--border")

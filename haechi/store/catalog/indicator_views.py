@@ -128,6 +128,11 @@ def patterns(conn: Connection, limit: int = 100) -> list[Pattern]:
     return [Pattern(**row) for row in rows.mappings()]
 
 
+def count_patterns(conn: Connection) -> int:
+    """How many live patterns there are."""
+    return int(conn.execute(text("SELECT count(*) FROM pattern WHERE gone_at IS NULL")).scalar_one())
+
+
 def patterns_of(conn: Connection, object_id: str) -> list[Pattern]:
     """The patterns, closed ones too, of a source's object of this id; the first thousand."""
     rows = conn.execute(text(f"{_PATTERNS} WHERE o.object_id = :id ORDER BY p.id LIMIT 1000"), {"id": object_id})
@@ -168,5 +173,5 @@ def stats(conn: Connection) -> dict[str, Any]:
             "SELECT count(*) FROM verdict WHERE id IN (SELECT max(id) FROM verdict GROUP BY value_id)"
             " AND verdict = 'false-positive'"
         ),
-        "patterns_not_evaluated": one("SELECT count(*) FROM pattern WHERE gone_at IS NULL"),
+        "patterns_not_evaluated": count_patterns(conn),
     }

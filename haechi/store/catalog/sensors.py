@@ -56,6 +56,14 @@ def get(conn: Connection, id: int) -> Sensor:
     return Sensor(**row)
 
 
+def named(conn: Connection, name: str) -> Sensor:
+    """The sensor of that name; `NotFound` where there is none."""
+    found = _by_name(conn, name)
+    if found is None:
+        raise NotFound(f"no sensor {name!r}")
+    return found
+
+
 def list_sensors(conn: Connection) -> list[Sensor]:
     """All sensors by name."""
     return [Sensor(**row) for row in conn.execute(select(SENSOR).order_by(SENSOR.c.name)).mappings()]

@@ -22,6 +22,7 @@ VALUES = pa.schema(
         pa.field("type", pa.string()),
         pa.field("text", pa.string()),
         pa.field("false_positive", pa.bool_()),  # as the last verdict on it says
+        pa.field("marking", pa.int8()),  # the strictest that it ever had: a closed assertion's word still binds
     ]
 )
 ASSERTIONS = pa.schema(
@@ -38,7 +39,8 @@ ASSERTIONS = pa.schema(
 
 _VALUES = text(
     "SELECT v.id, v.type, v.text, coalesce((SELECT j.verdict = 'false-positive' FROM verdict j"
-    " WHERE j.id = (SELECT max(k.id) FROM verdict k WHERE k.value_id = v.id)), false)"
+    " WHERE j.id = (SELECT max(k.id) FROM verdict k WHERE k.value_id = v.id)), false),"
+    " (SELECT max(o.marking) FROM assertion a JOIN object_version o ON o.object_id = a.object_id WHERE a.value_id = v.id)"
     " FROM value v WHERE v.id IN :ids"
 ).bindparams(bindparam("ids", expanding=True))
 
@@ -56,7 +58,7 @@ _OBJECTS = text(
 
 def values(conn: Connection, ids: Sequence[int]) -> pa.Table:
     """The values of these ids, as `VALUES` says; unknown ids are left out."""
-    rows = [(i, kind, shown, bool(judged)) for i, kind, shown, judged in _ask(conn, _VALUES, ids)]
+    rows = [(i, kind, shown, bool(judged), marking) for i, kind, shown, judged, marking in _ask(conn, _VALUES, ids)]
     return _table(rows, VALUES)
 
 
