@@ -108,7 +108,7 @@ def test_an_event_a_sighting_and_a_refused_record_open_by_their_ids(node: Any) -
 
 
 def test_a_node_a_sensor_and_a_list_open_by_their_ids(node: Any) -> None:
-    node.knows("list", "203.0.113.77")
+    knows(node, SourceObject(object_id="", values={T.IPV4: ["203.0.113.77"]}))
     node.reads(node.log([node.line(node.now - node.hour, "203.0.113.77")], "seen.json"))
     (known,) = lookup(node.home, "203.0.113.77").values
     assert lookup(node.home, known.assertions[0].object_id).values[0].text == "203.0.113.77"
