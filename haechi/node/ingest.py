@@ -65,6 +65,8 @@ class FileResult(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     already: int  # bytes that an earlier run had committed
     left: int = 0
+    same: str = ""  # another log of the same call that holds all of it
+    before: str = ""  # the format that what was read before was read by, if it was another
     problem: str = ""
 
 
@@ -90,20 +92,19 @@ def ingest(
     sensor: str = "default",
     zone: str = "",
     mapping: Path | None = None,
+    again: bool = False,
     progress: Callable[[IngestProgress], None] | None = None,
 ) -> IngestResult:
     """Read the logs into the node's lake and match them. Paths may be files, folders or "-" for standard input.
 
     A log that can't be opened or isn't recognised is left out and says why in its result's `problem`; the others are
-    read. `progress` is told some times a second how far it is, and after each commit. Raises UsageError, before anything
+    read; so is one of which can't be told whether it was read, unless `again` says that it wasn't. `progress` is told some times a second how far it is, and after each commit. Raises UsageError, before anything
     is read, where the call itself is wrong (no such format, a wrong mapping), and NodeCannot where the disk is full or
     fails: what was committed until then stays, and the same call goes on from there.
     """
     begun = time.perf_counter()
-    with disk_errors("the batch"), _Run(home, format, sensor, zone, mapping, progress) as run:
-        for path in expand(paths):
-            run.add(path)
-        run.go()
+    with disk_errors("the batch"), _Run(home, format, sensor, zone, mapping, progress, again=again) as run:
+        run.read(expand(paths))
         result = run.result(time.perf_counter() - begun)
     counts = {"events": result.events, "sightings": result.sightings, "quarantined": result.quarantined}
     home.audit().append("ingest", subject=f"sensor--{sensor}", details={"files": len(result.files), **counts})
@@ -144,7 +145,10 @@ class _Run:
         zone: str,
         mapping: Path | None,
         progress: Callable[[IngestProgress], None] | None,
+        *,
+        again: bool,
     ) -> None:
+        self._again = again
         self._home, self._format, self._mapping, self._progress = home, format, mapping, progress
         # A wrong word or a wrong mapping is told before anything is opened.
         self._csv = None if mapping is None else load_mapping(mapping)
@@ -163,7 +167,7 @@ class _Run:
         self._lock = threading.Lock()
         self._index: Index | None = None
         self._workers: list[Worker] = []
-        self._engines: dict[tuple[int, int], Engine] = {}
+        self._engines: dict[tuple[int, OpenInput], Engine] = {}
         self._batches = self._slow = 0
 
     def __enter__(self) -> Self:
@@ -173,8 +177,19 @@ class _Run:
         for opened in self._inputs:
             opened.source.close()
 
-    def add(self, path: Path | None) -> None:
-        """Open an input; what can't be opened or recognised becomes a result with its problem."""
+    def read(self, paths: Sequence[Path | None]) -> None:
+        """Read all inputs. What begins as one before it is opened again behind it: only then it shows what is new in it."""
+        while paths:
+            waiting = [waits for path in paths if (waits := self._add(path)) is not None]
+            self._go()
+            # The longest next: then the others are its beginning, which is soon told.
+            paths = [path for path, _ in sorted(waiting, key=lambda found: -found[1])]
+
+    def _add(self, path: Path | None) -> tuple[Path, int] | None:
+        """Open an input; what can't be opened or recognised becomes a result with its problem.
+
+        The path and its size where the log continues one that isn't read yet.
+        """
         try:
             opened = open_input(
                 self._home.catalog(),
@@ -184,17 +199,19 @@ class _Run:
                 mapping=self._mapping,
                 lake=self._lake,
                 now=self._home.clock.now(),
+                again=self._again,
             )
         except HaechiError as error:
             name = "-" if path is None else str(path)
             self._results.append(_failed(name, str(error)))
-            return
-        same = next((other for other in self._inputs if other.row.id == opened.row.id), None)
-        if same is None:
-            self._inputs.append(opened)
-        else:
+            return None
+        alike = [k for k, other in enumerate(self._inputs) if other.row.id == opened.row.id and not other.copy]
+        if path is not None and not opened.copy and alike and alike[-1] >= self._at:
             opened.source.close()
-            self._results.append(_same(opened, same.path))
+            return path, opened.source.size or 0
+        opened.same = self._inputs[alike[-1]].path if alike else ""
+        self._inputs.append(opened)
+        return None
 
     def _reader(self, head: bytes, name: str) -> tuple[Reader, str]:
         if self._csv is not None:
@@ -203,11 +220,11 @@ class _Run:
             return recognise(head, name)
         return reader_named(self._format), "named by --format"
 
-    def go(self) -> None:
-        """Batch after batch until all inputs are read."""
-        if not self._inputs:
+    def _go(self) -> None:
+        """Batch after batch until all inputs are read that are open."""
+        if self._at == len(self._inputs):
             return
-        self._workers = [Worker(self._lake) for _ in range(WORKERS)]
+        self._workers = self._workers or [Worker(self._lake) for _ in range(WORKERS)]
         with ThreadPoolExecutor(WORKERS) as pool:
             while self._at < len(self._inputs):
                 self._index = current_index(self._home, self._index)
@@ -256,7 +273,7 @@ class _Run:
 
     def _work(self, worker: Worker, batch: Batch, opened: OpenInput, piece: Piece) -> None:
         assert self._index is not None
-        key = (id(worker), opened.row.id)
+        key = (id(worker), opened)
         engine = self._engines.get(key)
         if engine is None:
             engine = self._engines[key] = opened.make_engine()
@@ -300,6 +317,7 @@ class _Run:
                     head=opened.source.digest_of_first(head_length),
                     head_length=head_length,
                     path=opened.path,
+                    reader=opened.reader.name,
                 )
         self._tell(batch)
 
@@ -350,21 +368,8 @@ def _result(opened: OpenInput) -> FileResult:
         bytes=opened.end - opened.start,
         already=opened.start,
         left=opened.feed.left,
-    )
-
-
-def _same(opened: OpenInput, path: str) -> FileResult:
-    """The same log by another name, named twice in one call: it is read once."""
-    return FileResult(
-        path=opened.path,
-        reader=opened.reader.name,
-        why=f"the same log as {path}",
-        events=0,
-        sightings=0,
-        quarantined=0,
-        blank=0,
-        bytes=0,
-        already=opened.start,
+        same=opened.same if opened.end == opened.start else "",
+        before=opened.row.reader if opened.start and opened.row.reader != opened.reader.name else "",
     )
 
 
