@@ -75,6 +75,8 @@ def command(
     for file in result.files:
         if file.problem:
             note(text("error.line", reason=file.problem))
+        elif not file.reader:
+            note(text("ingest.empty", path=file.path))
         elif file.same:
             note(text("ingest.same", path=file.path, other=file.same))
         elif file.already and not file.bytes:
@@ -82,6 +84,8 @@ def command(
         if file.before:
             how = "csv --mapping FILE" if mapping else file.reader
             note(text("ingest.before", path=file.path, before=file.before, how=how))
+        if file.dark * 2 > file.events:
+            note(text("ingest.dark", path=file.path, dark=file.dark, events=file.events, reader=file.reader))
         if file.left:
             note(text("ingest.left", path=file.path, count=file.left))
     note(

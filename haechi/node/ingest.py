@@ -20,7 +20,7 @@ from haechi.ingest.engines.engine import Engine
 from haechi.ingest.feed import Piece
 from haechi.ingest.normal_forms.rules import party_table, time_rule
 from haechi.ingest.reader import Reader
-from haechi.ingest.readers import reader_named, recognise
+from haechi.ingest.readers import NothingInIt, reader_named, recognise, refuse_others
 from haechi.model.clock import DAY
 from haechi.model.errors import HaechiError, UsageError
 from haechi.node.batch import Batch
@@ -62,6 +62,7 @@ class FileResult(msgspec.Struct, frozen=True, kw_only=True):
     sightings: int
     quarantined: int
     blank: int
+    dark: int = 0  # events that show nothing that can be matched: no address, name, URL, digest
     bytes: int
     already: int  # bytes that an earlier run had committed
     left: int = 0
@@ -104,10 +105,12 @@ def ingest(
     """
     begun = time.perf_counter()
     with disk_errors("the batch"), _Run(home, format, sensor, zone, mapping, progress, again=again) as run:
-        run.read(expand(paths))
-        result = run.result(time.perf_counter() - begun)
-    counts = {"events": result.events, "sightings": result.sightings, "quarantined": result.quarantined}
-    home.audit().append("ingest", subject=f"sensor--{sensor}", details={"files": len(result.files), **counts})
+        try:
+            run.read(expand(paths))
+        finally:  # what was committed until then stays, and stands in the audit log
+            result = run.result(time.perf_counter() - begun)
+            counts = {"events": result.events, "sightings": result.sightings, "quarantined": result.quarantined}
+            home.audit().append("ingest", subject=f"sensor--{sensor}", details={"files": len(result.files), **counts})
     return result
 
 
@@ -124,7 +127,8 @@ def expand(paths: Iterable[Path | str]) -> list[Path | None]:
             matches = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
             if not matches:
                 raise UsageError(f"{given}: nothing matches", advice="Check the pattern")
-            found += [m for m in matches if m.is_file()]
+            for match in matches:
+                found += [] if _hidden(Path(match.name)) else expand([match]) if match.is_dir() else [match]
         else:
             found.append(path)
     return found
@@ -202,8 +206,8 @@ class _Run:
                 again=self._again,
             )
         except HaechiError as error:
-            name = "-" if path is None else str(path)
-            self._results.append(_failed(name, str(error)))
+            problem = "" if isinstance(error, NothingInIt) else str(error)
+            self._results.append(_failed("-" if path is None else str(path), problem))
             return None
         alike = [k for k, other in enumerate(self._inputs) if other.row.id == opened.row.id and not other.copy]
         if path is not None and not opened.copy and alike and alike[-1] >= self._at:
@@ -214,6 +218,7 @@ class _Run:
         return None
 
     def _reader(self, head: bytes, name: str) -> tuple[Reader, str]:
+        refuse_others(head, name)
         if self._csv is not None:
             return csv_reader(self._csv), "read by the mapping file"
         if self._format == "auto":
@@ -365,6 +370,7 @@ def _result(opened: OpenInput) -> FileResult:
         sightings=opened.sightings,
         quarantined=opened.quarantined,
         blank=opened.blank,
+        dark=opened.dark,
         bytes=opened.end - opened.start,
         already=opened.start,
         left=opened.feed.left,

@@ -48,6 +48,7 @@ class OpenInput:
     begun: int = 0  # where reading began, as the source's `stored_position` counts
     end: int = 0
     events: int = 0
+    dark: int = 0
     sightings: int = 0
     quarantined: int = 0
     blank: int = 0

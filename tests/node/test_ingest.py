@@ -14,9 +14,8 @@ import pytest
 
 from haechi.model.errors import NodeCannot, UsageError
 from haechi.node import ingest as ingest_module
+from haechi.node.batch import Batch
 from haechi.node.ingest import IngestProgress, expand, ingest
-from haechi.node.quarantine import Chosen
-from haechi.node.replay import replay
 from haechi.store.catalog import inputs
 from haechi.store.lake import Lake
 from haechi.store.lake import table as lake_table
@@ -154,70 +153,6 @@ def test_the_same_log_named_twice_is_read_once(node: Any) -> None:
     assert [file.same for file in result.files] == ["", str(path), str(path)]
 
 
-@pytest.mark.parametrize("order", ["mon tue wed", "wed tue mon", "tue wed mon", "packed tue wed", "wed packed mon"])
-def test_snapshots_of_one_log_in_one_call_give_its_lines_once(node: Any, order: str) -> None:
-    lines = lines_of(node, 180)
-    logs = {name: node.log(lines[:n], f"{name}.json") for name, n in (("mon", 100), ("tue", 150), ("wed", 180))}
-    logs["packed"] = node.folder / "cut.json.gz"
-    logs["packed"].write_bytes(gzip.compress(logs["wed"].read_bytes())[:-200])
-    paths = [aged(logs[name]) for name in order.split()]
-    assert node.reads(paths[0], more=paths[1:]).events == 180
-    for _ in range(2):
-        again = node.reads(paths[0], more=paths[1:])
-        assert told(again) == (0, 0, 0)
-        assert not any(file.problem for file in again.files)
-    assert len({at for _, at in offsets(node)}) == len(offsets(node)) == 180
-    assert offsets(node, "quarantine") == []
-
-
-def test_logs_with_one_beginning_are_all_read_whole(node: Any) -> None:
-    lines = lines_of(node, 90)
-    assert sum(map(len, lines[:40])) > 5000
-    one, two = node.log(lines[:60], "one.json"), node.log(lines[:40] + lines[60:70], "two.json")
-    three = node.log(lines[:40] + lines[70:], "three.json")
-    assert node.reads(one, more=[two, three]).events == 60 + 50 + 60
-    assert node.reads(three, more=[one, two]).events == 0
-    assert len({input_id for input_id, _ in offsets(node)}) == 3
-
-
-def test_a_shorter_copy_brings_nothing_new(node: Any) -> None:
-    lines = lines_of(node, 100)
-    path, short = node.log(lines), node.log(lines[:50], "short.json")
-    assert node.reads(path).events == 100
-    assert told(node.reads(short)) == (0, 0, 0)
-    packed = node.folder / "short.json.gz"
-    packed.write_bytes(gzip.compress(short.read_bytes()))
-    assert told(node.reads(aged(packed))) == (0, 0, 0)
-
-
-def test_what_may_be_a_shorter_copy_is_not_taken_in_silence(node: Any) -> None:
-    """The longer log is gone, so they can't be compared."""
-    lines = lines_of(node, 100)
-    path, short = node.log(lines), node.log(lines[:50], "short.json")
-    node.reads(path)
-    path.unlink()
-    (file,) = node.reads(short).files
-    assert file.events == 0
-    assert "begins like" in file.problem
-    assert "--again" in file.problem
-    assert node.reads(short, again=True).events == 50
-    assert told(node.reads(short)) == told(node.reads(short, again=True)) == (0, 0, 0)
-
-
-def test_one_record_comes_in_by_one_format_only(node: Any) -> None:
-    path = node.log(lines_of(node, 30))
-    assert told(node.reads(path, format="access")) == (0, 0, 30)
-    right = node.reads(path)
-    assert told(right) == (0, 0, 0)
-    assert right.files[0].before == "access"
-    assert replay(node.home, Chosen(input="eve.json"), format="suricata-eve").read == 30
-    assert len(offsets(node)) == 30
-    with path.open("a") as log:
-        log.write(node.line(NOW - 5, "198.51.100.9") + "\n")
-    assert told(node.reads(aged(path))) == (1, 0, 0), "what is new is read by the right one"
-    assert node.reads(path).files[0].before == ""
-
-
 def test_a_live_log_keeps_its_half_line_for_the_next_time(node: Any) -> None:
     whole = lines_of(node, 3)
     path = node.folder / "eve.json"
@@ -260,15 +195,61 @@ def test_what_cannot_be_read_is_told_and_the_rest_goes_through(node: Any) -> Non
     result = ingest(node.home, [node.folder / "absent", empty, odd, node.folder / "pipe", good])
     assert result.events == 3
     problems = {Path(file.path).name: file.problem for file in result.files}
-    assert problems["eve.json"] == ""
+    assert problems["eve.json"] == problems["empty"] == "", "an empty log is no fault"
     for name, said in (
         ("absent", "no such file"),
-        ("empty", "nothing in it"),
         ("odd", "isn't recognised"),
         ("pipe", "not a regular file"),
     ):
         assert said in problems[name], name
         assert name in problems[name]
+
+
+@pytest.mark.parametrize(
+    ("begin", "said"),
+    [
+        (b"BZh91AY&SY", "bzip2"),
+        (b"\xfd7zXZ\x00\x00", "xz"),
+        (b"PK\x03\x04\x14", "ZIP"),
+        (b"\xff\xfe{\x00", "UTF-16"),
+        (b"log.json".ljust(257, b"\0") + b"ustar\x0000", "tar"),
+    ],
+)
+@pytest.mark.parametrize("format", ["auto", "suricata-eve"])
+def test_what_is_no_log_as_it_stands_is_named(node: Any, begin: bytes, said: str, format: str) -> None:
+    path = node.folder / "log"
+    path.write_bytes(begin + bytes(300))
+    (file,) = node.reads(path, format=format).files
+    assert said in file.problem
+    assert (file.events, file.quarantined) == (0, 0)
+
+
+def test_events_that_show_nothing_are_counted(node: Any) -> None:
+    line = "Dec 10 06:55:{:02d} host {}"
+    firewall = "%ASA-6-302013: Built outbound TCP connection for outside:91.195.240.13/443"
+    lines = [line.format(n, firewall) for n in range(5)] + [line.format(9, "sshd[1]: Invalid user a from 192.0.2.1")]
+    (file,) = node.reads(node.log(lines, "syslog"), zone="Asia/Taipei").files
+    assert (file.events, file.dark) == (6, 5)
+    (file,) = node.reads(node.log(lines_of(node, 5))).files
+    assert (file.events, file.dark) == (5, 0)
+
+
+def test_what_was_committed_before_an_interruption_is_audited(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = node.log(lines_of(node, 20), "one.json"), node.log(lines_of(node, 30, 20), "two.json")
+    real, tries = Batch.commit, []
+
+    def interrupted(self: Any) -> bool:
+        tries.append(1)
+        if len(tries) == 2:
+            raise KeyboardInterrupt
+        return real(self)
+
+    monkeypatch.setattr(ingest_module, "BATCH_BYTES", 1)
+    monkeypatch.setattr(Batch, "commit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        node.reads(one, more=[two])
+    entry = list(node.home.audit().entries())[-1]
+    assert (entry.action, entry.details["events"]) == ("ingest", 20)
 
 
 def test_folders_and_globs(node: Any, tmp_path: Path) -> None:
