@@ -40,14 +40,22 @@ def command(
 
     with progress(text("ingest.label"), unit="bytes", quiet=as_json) as step:
 
+        committed = 0
+
         def show(at: IngestProgress) -> None:
+            nonlocal committed
+            committed = at.committed
             rate = at.events / max(at.seconds, 1e-9)
             remark = text("ingest.remark", events=at.events, rate=rate, sightings=at.sightings, refused=at.quarantined)
             step(at.bytes, remark, at.total_bytes)
 
-        result = ingest(
-            opened, paths, format=format_name, sensor=sensor, zone=zone, mapping=mapping, again=again, progress=show
-        )
+        try:
+            result = ingest(
+                opened, paths, format=format_name, sensor=sensor, zone=zone, mapping=mapping, again=again, progress=show
+            )
+        except KeyboardInterrupt:
+            note(text("ingest.stopped", events=committed))
+            raise
     opened.close()
     emit(
         result,
@@ -84,7 +92,7 @@ def command(
         if file.before:
             how = "csv --mapping FILE" if mapping else file.reader
             note(text("ingest.before", path=file.path, before=file.before, how=how))
-        if file.dark * 2 > file.events:
+        if file.dark:
             note(text("ingest.dark", path=file.path, dark=file.dark, events=file.events, reader=file.reader))
         if file.left:
             note(text("ingest.left", path=file.path, count=file.left))

@@ -20,14 +20,14 @@ from haechi.ingest.engines.engine import Engine
 from haechi.ingest.feed import Piece
 from haechi.ingest.normal_forms.rules import party_table, time_rule
 from haechi.ingest.reader import Reader
-from haechi.ingest.readers import NothingInIt, reader_named, recognise, refuse_others
+from haechi.ingest.readers import reader_named, recognise, refuse_others
 from haechi.model.clock import DAY
 from haechi.model.errors import HaechiError, UsageError
 from haechi.node.batch import Batch
 from haechi.node.blocks import Setting
 from haechi.node.disk import disk_errors
 from haechi.node.home import Home
-from haechi.node.inputs import OpenInput, open_input
+from haechi.node.inputs import NothingInIt, OpenInput, open_input
 from haechi.node.matching import current_index
 from haechi.node.unfinished import unfinished
 from haechi.node.worker import Worker
@@ -47,6 +47,7 @@ class IngestProgress(msgspec.Struct, frozen=True):
     bytes: int
     total_bytes: int | None
     events: int
+    committed: int  # of the events: those that are in the lake
     sightings: int
     quarantined: int
     seconds: float
@@ -104,9 +105,10 @@ def ingest(
     fails: what was committed until then stays, and the same call goes on from there.
     """
     begun = time.perf_counter()
+    inputs_given = expand(paths)
     with disk_errors("the batch"), _Run(home, format, sensor, zone, mapping, progress, again=again) as run:
         try:
-            run.read(expand(paths))
+            run.read(inputs_given)
         finally:  # what was committed until then stays, and stands in the audit log
             result = run.result(time.perf_counter() - begun)
             counts = {"events": result.events, "sightings": result.sightings, "quarantined": result.quarantined}
@@ -115,7 +117,7 @@ def ingest(
 
 
 def expand(paths: Iterable[Path | str]) -> list[Path | None]:
-    """Files of folders (in name order, without hidden files and folders) and of globs; "-" is standard input, as None."""
+    """Files of folders and globs (in name order, without hidden files and folders); "-" is standard input, as None."""
     found: list[Path | None] = []
     for given in paths:
         path = Path(given)
@@ -125,10 +127,11 @@ def expand(paths: Iterable[Path | str]) -> list[Path | None]:
             found += sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path)))
         elif not path.exists() and any(c in str(given) for c in "*?["):
             matches = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
+            matches = [m for m in matches if not any(_hidden(Path(part)) for part in {*m.parts} - {*path.parts})]
             if not matches:
                 raise UsageError(f"{given}: nothing matches", advice="Check the pattern")
             for match in matches:
-                found += [] if _hidden(Path(match.name)) else expand([match]) if match.is_dir() else [match]
+                found += expand([match]) if match.is_dir() else [match] if match.is_file() else []
         else:
             found.append(path)
     return found
@@ -248,6 +251,9 @@ class _Run:
         try:
             while wait(futures, timeout=TELL_SECONDS).not_done:
                 self._tell(batch)
+        except BaseException:
+            self._at = len(self._inputs)  # no further piece is taken
+            raise
         finally:
             wait(futures)  # all, whatever fails: else a file may be written after the clearing up
 
@@ -333,12 +339,14 @@ class _Run:
         begun = self._inputs[: self._at + 1]
         sizes = [None if o.source.size is None else o.source.size - o.begun for o in self._inputs]
         events, sightings, quarantined = batch.counted()
+        committed = sum(o.events for o in begun)
         self._progress(
             IngestProgress(
                 path=begun[-1].path,
                 bytes=sum(o.source.stored_position - o.begun for o in begun),
                 total_bytes=None if None in sizes else sum(size or 0 for size in sizes),
-                events=events + sum(o.events for o in begun),
+                events=events + committed,
+                committed=committed,
                 sightings=sightings + sum(o.sightings for o in begun),
                 quarantined=quarantined + sum(o.quarantined for o in begun),
                 seconds=time.perf_counter() - self._begun,

@@ -27,6 +27,10 @@ from haechi.store.lake import Lake
 _STEP = 1 << 20
 
 
+class NothingInIt(BadInput):
+    """An empty log: no fault, there may be something in it later."""
+
+
 @dataclass(slots=True, eq=False)
 class OpenInput:
     """One log being read."""
@@ -48,7 +52,7 @@ class OpenInput:
     begun: int = 0  # where reading began, as the source's `stored_position` counts
     end: int = 0
     events: int = 0
-    dark: int = 0
+    dark: int = 0  # events that show nothing that can be matched
     sightings: int = 0
     quarantined: int = 0
     blank: int = 0
@@ -68,11 +72,13 @@ def open_input(
 ) -> OpenInput:
     """Open a log and find the input that it continues, or note a new one.
 
-    A log that is the beginning of an input brings nothing new. Where that can't be told, for the longer log isn't where
+    Raises NothingInIt for an empty file. A log that is the beginning of an input brings nothing new. Where that can't be told, for the longer log isn't where
     it was, raises BadInput; with `again` it is a new input.
     """
     source = Source(path)
     try:
+        if source.regular and source.size is None:
+            raise NothingInIt("there is nothing in it", location=Location(path=source.name))
         reader, why = reader_of(source.head, source.name)
 
         def make_engine() -> Engine:

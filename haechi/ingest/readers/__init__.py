@@ -31,10 +31,6 @@ _OTHER: tuple[tuple[bytes, str, str], ...] = (
 )
 
 
-class NothingInIt(BadInput):
-    """An empty log: no fault, there may be something in it later."""
-
-
 def refuse_others(head: bytes, name: str) -> None:
     """Raise BadInput for what is no log as it stands: an archive, another packing or encoding."""
     for begins, what, advice in _OTHER:
@@ -45,16 +41,14 @@ def refuse_others(head: bytes, name: str) -> None:
 
 
 def recognise(head: bytes, name: str) -> tuple[Reader, str]:
-    """The reader of an input that begins with `head`, and why; BadInput where none knows it, NothingInIt for an empty one. `name` is for the message."""
+    """The reader of an input that begins with `head`, and why; BadInput where none knows it. `name` is for the message."""
     for reader in READERS:
         why = reader.recognise(head)
         if why:
             return reader, why
-    if not head.strip():
-        raise NothingInIt("there is nothing in it to recognise its format by", location=Location(path=name))
     known = ", ".join(reader.name for reader in READERS)
     raise BadInput(
-        "its format isn't recognised",
+        "its format isn't recognised" if head.strip() else "there is nothing in it to recognise its format by",
         location=Location(path=name),
         advice=f"Name it: --format with one of {known}",
     )
