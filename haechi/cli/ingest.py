@@ -18,6 +18,7 @@ FormatOption = Annotated[str, typer.Option("--format", metavar="NAME", help=text
 SensorOption = Annotated[str, typer.Option("--sensor", metavar="NAME", help=text("help.ingest.sensor"))]
 ZoneOption = Annotated[str, typer.Option("--zone", metavar="ZONE", help=text("help.ingest.zone"))]
 MappingOption = Annotated[Path | None, typer.Option("--mapping", metavar="FILE", help=text("help.ingest.mapping"))]
+AgainOption = Annotated[bool, typer.Option("--again", help=text("help.ingest.again"))]
 
 
 def command(
@@ -26,6 +27,7 @@ def command(
     sensor: SensorOption = "default",
     zone: ZoneOption = "",
     mapping: MappingOption = None,
+    again: AgainOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -38,12 +40,22 @@ def command(
 
     with progress(text("ingest.label"), unit="bytes", quiet=as_json) as step:
 
+        committed = 0
+
         def show(at: IngestProgress) -> None:
+            nonlocal committed
+            committed = at.committed
             rate = at.events / max(at.seconds, 1e-9)
             remark = text("ingest.remark", events=at.events, rate=rate, sightings=at.sightings, refused=at.quarantined)
             step(at.bytes, remark, at.total_bytes)
 
-        result = ingest(opened, paths, format=format_name, sensor=sensor, zone=zone, mapping=mapping, progress=show)
+        try:
+            result = ingest(
+                opened, paths, format=format_name, sensor=sensor, zone=zone, mapping=mapping, again=again, progress=show
+            )
+        except KeyboardInterrupt:
+            note(text("ingest.stopped", events=committed))
+            raise
     opened.close()
     emit(
         result,
@@ -71,8 +83,17 @@ def command(
     for file in result.files:
         if file.problem:
             note(text("error.line", reason=file.problem))
+        elif not file.reader:
+            note(text("ingest.empty", path=file.path))
+        elif file.same:
+            note(text("ingest.same", path=file.path, other=file.same))
         elif file.already and not file.bytes:
             note(text("ingest.already", path=file.path, size=size(file.already)))
+        if file.before:
+            how = "csv --mapping FILE" if mapping else file.reader
+            note(text("ingest.before", path=file.path, before=file.before, how=how))
+        if file.dark:
+            note(text("ingest.dark", path=file.path, dark=file.dark, events=file.events, reader=file.reader))
         if file.left:
             note(text("ingest.left", path=file.path, count=file.left))
     note(

@@ -48,7 +48,7 @@ class Batch:
     def counted(self) -> tuple[int, int, int]:
         """Events, sightings and refused records of the pieces that are worked through and not committed yet."""
         with self._lock:
-            events, sightings, refused, _ = map(sum, zip([0] * 4, *self._counts.values(), strict=True))
+            events, sightings, refused, *_ = map(sum, zip([0] * 5, *self._counts.values(), strict=True))
         return events, sightings, refused
 
     def add(self, opened: OpenInput, piece: Piece, done: Done, seen: int = 0) -> None:
@@ -65,11 +65,12 @@ class Batch:
             self._lines[opened, piece.base] = done.lines
             self._held += sum(len(record.raw) for record in done.refused)
             self.slow += done.slow
-            counts = self._counts.setdefault(opened, [0, 0, 0, 0])
+            counts = self._counts.setdefault(opened, [0, 0, 0, 0, 0])
             counts[0] += done.events
             counts[1] += done.sighted
             counts[2] += len(done.refused)
             counts[3] += done.blank
+            counts[4] += done.dark
             if self._held > HELD_BYTES:
                 self._stage_refused()
             full = sum(table.num_rows for table in self._sightings) > HELD_SIGHTINGS
@@ -109,11 +110,12 @@ class Batch:
                 opened.end = opened.committed = end
                 opened.seen, opened.waits = self._seen.get(opened, opened.seen), opened in self._seen
                 opened.lines += sum(self._lines[opened, piece.base] for piece in self._pieces[opened])
-            for opened, (events, sightings, refused, blank) in self._counts.items():
+            for opened, (events, sightings, refused, blank, dark) in self._counts.items():
                 opened.events += events
                 opened.sightings += sightings
                 opened.quarantined += refused
                 opened.blank += blank
+                opened.dark += dark
             self._counts.clear()
             return mine
 

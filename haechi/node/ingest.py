@@ -20,14 +20,14 @@ from haechi.ingest.engines.engine import Engine
 from haechi.ingest.feed import Piece
 from haechi.ingest.normal_forms.rules import party_table, time_rule
 from haechi.ingest.reader import Reader
-from haechi.ingest.readers import reader_named, recognise
+from haechi.ingest.readers import reader_named, recognise, refuse_others
 from haechi.model.clock import DAY
 from haechi.model.errors import HaechiError, UsageError
 from haechi.node.batch import Batch
 from haechi.node.blocks import Setting
 from haechi.node.disk import disk_errors
 from haechi.node.home import Home
-from haechi.node.inputs import OpenInput, open_input
+from haechi.node.inputs import NothingInIt, OpenInput, open_input
 from haechi.node.matching import current_index
 from haechi.node.unfinished import unfinished
 from haechi.node.worker import Worker
@@ -47,6 +47,7 @@ class IngestProgress(msgspec.Struct, frozen=True):
     bytes: int
     total_bytes: int | None
     events: int
+    committed: int  # of the events: those that are in the lake
     sightings: int
     quarantined: int
     seconds: float
@@ -62,9 +63,12 @@ class FileResult(msgspec.Struct, frozen=True, kw_only=True):
     sightings: int
     quarantined: int
     blank: int
+    dark: int = 0  # events that show nothing that can be matched: no address, name, URL, digest
     bytes: int
     already: int  # bytes that an earlier run had committed
     left: int = 0
+    same: str = ""  # another log of the same call that holds all of it
+    before: str = ""  # the format that what was read before was read by, if it was another
     problem: str = ""
 
 
@@ -90,28 +94,30 @@ def ingest(
     sensor: str = "default",
     zone: str = "",
     mapping: Path | None = None,
+    again: bool = False,
     progress: Callable[[IngestProgress], None] | None = None,
 ) -> IngestResult:
     """Read the logs into the node's lake and match them. Paths may be files, folders or "-" for standard input.
 
     A log that can't be opened or isn't recognised is left out and says why in its result's `problem`; the others are
-    read. `progress` is told some times a second how far it is, and after each commit. Raises UsageError, before anything
+    read; so is one of which can't be told whether it was read, unless `again` says that it wasn't. `progress` is told some times a second how far it is, and after each commit. Raises UsageError, before anything
     is read, where the call itself is wrong (no such format, a wrong mapping), and NodeCannot where the disk is full or
     fails: what was committed until then stays, and the same call goes on from there.
     """
     begun = time.perf_counter()
-    with disk_errors("the batch"), _Run(home, format, sensor, zone, mapping, progress) as run:
-        for path in expand(paths):
-            run.add(path)
-        run.go()
-        result = run.result(time.perf_counter() - begun)
-    counts = {"events": result.events, "sightings": result.sightings, "quarantined": result.quarantined}
-    home.audit().append("ingest", subject=f"sensor--{sensor}", details={"files": len(result.files), **counts})
+    inputs_given = expand(paths)
+    with disk_errors("the batch"), _Run(home, format, sensor, zone, mapping, progress, again=again) as run:
+        try:
+            run.read(inputs_given)
+        finally:  # what was committed until then stays, and stands in the audit log
+            result = run.result(time.perf_counter() - begun)
+            counts = {"events": result.events, "sightings": result.sightings, "quarantined": result.quarantined}
+            home.audit().append("ingest", subject=f"sensor--{sensor}", details={"files": len(result.files), **counts})
     return result
 
 
 def expand(paths: Iterable[Path | str]) -> list[Path | None]:
-    """Files of folders (in name order, without hidden files and folders) and of globs; "-" is standard input, as None."""
+    """Files of folders and globs (in name order, without hidden files and folders); "-" is standard input, as None."""
     found: list[Path | None] = []
     for given in paths:
         path = Path(given)
@@ -121,9 +127,11 @@ def expand(paths: Iterable[Path | str]) -> list[Path | None]:
             found += sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path)))
         elif not path.exists() and any(c in str(given) for c in "*?["):
             matches = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
+            matches = [m for m in matches if not any(_hidden(Path(part)) for part in {*m.parts} - {*path.parts})]
             if not matches:
                 raise UsageError(f"{given}: nothing matches", advice="Check the pattern")
-            found += [m for m in matches if m.is_file()]
+            for match in matches:
+                found += expand([match]) if match.is_dir() else [match] if match.is_file() else []
         else:
             found.append(path)
     return found
@@ -144,7 +152,10 @@ class _Run:
         zone: str,
         mapping: Path | None,
         progress: Callable[[IngestProgress], None] | None,
+        *,
+        again: bool,
     ) -> None:
+        self._again = again
         self._home, self._format, self._mapping, self._progress = home, format, mapping, progress
         # A wrong word or a wrong mapping is told before anything is opened.
         self._csv = None if mapping is None else load_mapping(mapping)
@@ -163,7 +174,7 @@ class _Run:
         self._lock = threading.Lock()
         self._index: Index | None = None
         self._workers: list[Worker] = []
-        self._engines: dict[tuple[int, int], Engine] = {}
+        self._engines: dict[tuple[int, OpenInput], Engine] = {}
         self._batches = self._slow = 0
 
     def __enter__(self) -> Self:
@@ -173,8 +184,19 @@ class _Run:
         for opened in self._inputs:
             opened.source.close()
 
-    def add(self, path: Path | None) -> None:
-        """Open an input; what can't be opened or recognised becomes a result with its problem."""
+    def read(self, paths: Sequence[Path | None]) -> None:
+        """Read all inputs. What begins as one before it is opened again behind it: only then it shows what is new in it."""
+        while paths:
+            waiting = [waits for path in paths if (waits := self._add(path)) is not None]
+            self._go()
+            # The longest next: then the others are its beginning, which is soon told.
+            paths = [path for path, _ in sorted(waiting, key=lambda found: -found[1])]
+
+    def _add(self, path: Path | None) -> tuple[Path, int] | None:
+        """Open an input; what can't be opened or recognised becomes a result with its problem.
+
+        The path and its size where the log continues one that isn't read yet.
+        """
         try:
             opened = open_input(
                 self._home.catalog(),
@@ -184,30 +206,33 @@ class _Run:
                 mapping=self._mapping,
                 lake=self._lake,
                 now=self._home.clock.now(),
+                again=self._again,
             )
         except HaechiError as error:
-            name = "-" if path is None else str(path)
-            self._results.append(_failed(name, str(error)))
-            return
-        same = next((other for other in self._inputs if other.row.id == opened.row.id), None)
-        if same is None:
-            self._inputs.append(opened)
-        else:
+            problem = "" if isinstance(error, NothingInIt) else str(error)
+            self._results.append(_failed("-" if path is None else str(path), problem))
+            return None
+        alike = [k for k, other in enumerate(self._inputs) if other.row.id == opened.row.id and not other.copy]
+        if path is not None and not opened.copy and alike and alike[-1] >= self._at:
             opened.source.close()
-            self._results.append(_same(opened, same.path))
+            return path, opened.source.size or 0
+        opened.same = self._inputs[alike[-1]].path if alike else ""
+        self._inputs.append(opened)
+        return None
 
     def _reader(self, head: bytes, name: str) -> tuple[Reader, str]:
+        refuse_others(head, name)
         if self._csv is not None:
             return csv_reader(self._csv), "read by the mapping file"
         if self._format == "auto":
             return recognise(head, name)
         return reader_named(self._format), "named by --format"
 
-    def go(self) -> None:
-        """Batch after batch until all inputs are read."""
-        if not self._inputs:
+    def _go(self) -> None:
+        """Batch after batch until all inputs are read that are open."""
+        if self._at == len(self._inputs):
             return
-        self._workers = [Worker(self._lake) for _ in range(WORKERS)]
+        self._workers = self._workers or [Worker(self._lake) for _ in range(WORKERS)]
         with ThreadPoolExecutor(WORKERS) as pool:
             while self._at < len(self._inputs):
                 self._index = current_index(self._home, self._index)
@@ -226,6 +251,9 @@ class _Run:
         try:
             while wait(futures, timeout=TELL_SECONDS).not_done:
                 self._tell(batch)
+        except BaseException:
+            self._at = len(self._inputs)  # no further piece is taken
+            raise
         finally:
             wait(futures)  # all, whatever fails: else a file may be written after the clearing up
 
@@ -256,7 +284,7 @@ class _Run:
 
     def _work(self, worker: Worker, batch: Batch, opened: OpenInput, piece: Piece) -> None:
         assert self._index is not None
-        key = (id(worker), opened.row.id)
+        key = (id(worker), opened)
         engine = self._engines.get(key)
         if engine is None:
             engine = self._engines[key] = opened.make_engine()
@@ -300,6 +328,7 @@ class _Run:
                     head=opened.source.digest_of_first(head_length),
                     head_length=head_length,
                     path=opened.path,
+                    reader=opened.reader.name,
                 )
         self._tell(batch)
 
@@ -310,12 +339,14 @@ class _Run:
         begun = self._inputs[: self._at + 1]
         sizes = [None if o.source.size is None else o.source.size - o.begun for o in self._inputs]
         events, sightings, quarantined = batch.counted()
+        committed = sum(o.events for o in begun)
         self._progress(
             IngestProgress(
                 path=begun[-1].path,
                 bytes=sum(o.source.stored_position - o.begun for o in begun),
                 total_bytes=None if None in sizes else sum(size or 0 for size in sizes),
-                events=events + sum(o.events for o in begun),
+                events=events + committed,
+                committed=committed,
                 sightings=sightings + sum(o.sightings for o in begun),
                 quarantined=quarantined + sum(o.quarantined for o in begun),
                 seconds=time.perf_counter() - self._begun,
@@ -347,24 +378,12 @@ def _result(opened: OpenInput) -> FileResult:
         sightings=opened.sightings,
         quarantined=opened.quarantined,
         blank=opened.blank,
+        dark=opened.dark,
         bytes=opened.end - opened.start,
         already=opened.start,
         left=opened.feed.left,
-    )
-
-
-def _same(opened: OpenInput, path: str) -> FileResult:
-    """The same log by another name, named twice in one call: it is read once."""
-    return FileResult(
-        path=opened.path,
-        reader=opened.reader.name,
-        why=f"the same log as {path}",
-        events=0,
-        sightings=0,
-        quarantined=0,
-        blank=0,
-        bytes=0,
-        already=opened.start,
+        same=opened.same if opened.end == opened.start else "",
+        before=opened.row.reader if opened.start and opened.row.reader != opened.reader.name else "",
     )
 
 

@@ -16,10 +16,19 @@ from haechi.ingest.engines.engine import Engine, engine_for
 from haechi.ingest.feed import TAIL, Feed
 from haechi.ingest.reader import Reader
 from haechi.ingest.source import HEAD_LENGTH, Source
+from haechi.model.errors import BadInput
+from haechi.model.location import Location
+from haechi.node.events import log_of
 from haechi.node.unfinished import seen_by, waits
 from haechi.store.catalog import inputs
 from haechi.store.catalog.inputs import InputRow
 from haechi.store.lake import Lake
+
+_STEP = 1 << 20
+
+
+class NothingInIt(BadInput):
+    """An empty log: no fault, there may be something in it later."""
 
 
 @dataclass(slots=True, eq=False)
@@ -38,9 +47,12 @@ class OpenInput:
     committed: int  # what the lake holds of it
     seen: int = 0  # what was seen of it when its last record was left unfinished
     waits: bool = False  # that record is in the quarantine, to leave it when the log goes on
+    copy: bool = False  # it is the beginning of what was read already
+    same: str = ""  # the log of this call that has the same bytes, as far as this one goes
     begun: int = 0  # where reading began, as the source's `stored_position` counts
     end: int = 0
     events: int = 0
+    dark: int = 0  # events that show nothing that can be matched
     sightings: int = 0
     quarantined: int = 0
     blank: int = 0
@@ -56,10 +68,17 @@ def open_input(
     mapping: Path | None,
     lake: Lake,
     now: int,
+    again: bool = False,
 ) -> OpenInput:
-    """Open a log and find the input that it continues, or note a new one."""
+    """Open a log and find the input that it continues, or note a new one.
+
+    Raises NothingInIt for an empty file. A log that is the beginning of an input brings nothing new. Where that can't be told, for the longer log isn't where
+    it was, raises BadInput; with `again` it is a new input.
+    """
     source = Source(path)
     try:
+        if source.regular and source.size is None:
+            raise NothingInIt("there is nothing in it", location=Location(path=source.name))
         reader, why = reader_of(source.head, source.name)
 
         def make_engine() -> Engine:
@@ -67,12 +86,13 @@ def open_input(
 
         engine = make_engine()
         document = reader.engine == "json" and is_document(source.head)
-        row = _identify(catalog, source, sensor_id, reader.name)
+        row, copied = _identify(catalog, source, sensor_id, reader.name, again=again)
         committed, seen = max(lake.committed(row.uuid) or 0, 0), lake.committed(seen_by(row.uuid)) or 0
         unfinished = seen and seen >= committed
         waiting = bool(unfinished) and waits(lake, row.id, committed)
         feed = Feed(source, document=document, multiline=engine.multiline, header_mark=engine.header_mark, now=now)
         start = seen if unfinished and not waiting else committed  # a replay has read the unfinished record
+        start = start if copied is None else copied
         if start and not feed.resume_at(start):
             committed = start = 0
         return OpenInput(
@@ -89,6 +109,7 @@ def open_input(
             committed=committed,
             seen=seen,
             waits=waiting,
+            copy=copied is not None,
             begun=source.stored_position if start else 0,
         )
     except BaseException:
@@ -106,25 +127,57 @@ def is_document(head: bytes) -> bool:
     return text.startswith(b"{") and goes_on and not first.rstrip().endswith(b"}") and first.count(b'"') < 4
 
 
-def _identify(catalog: CatalogEngine, source: Source, sensor_id: int, reader: str) -> InputRow:
-    """The input this log continues, a new one where it continues none; it is compared while no transaction is open."""
+def _identify(
+    catalog: CatalogEngine, source: Source, sensor_id: int, reader: str, *, again: bool
+) -> tuple[InputRow, int | None]:
+    """The input this log continues, or a new one; or the one that it is the beginning of, and how long it is itself.
+
+    The sensor and the bytes tell an input, not the format it was read by: a record must not come in by two formats. It
+    is compared while no transaction is open.
+    """
 
     def alike(connection: Connection) -> list[InputRow]:
         if not source.regular:
             return []
-        found = inputs.by_head(connection, source.digest_of_first)
-        return [row for row in found if (row.sensor_id, row.reader) == (sensor_id, reader)]
+        found = [row for row in inputs.by_head(connection, source.digest_of_first) if row.sensor_id == sensor_id]
+        return sorted(found, key=lambda row: row.reader != reader)
 
     while True:
         with catalog.connect() as connection:
             known = alike(connection)
-        for row in known:
-            if source.path is not None and _continues(source.path, row):
-                return row
+        found = _first_alike(source, known, again=again)
+        if found is not None:
+            return found
         with catalog.begin() as connection:
             inputs.lock(connection)
             if alike(connection) == known:  # else another process noted one meanwhile
-                return _create(connection, source, sensor_id, reader)
+                return _create(connection, source, sensor_id, reader), None
+
+
+def _first_alike(source: Source, known: list[InputRow], *, again: bool) -> tuple[InputRow, int | None] | None:
+    if source.path is None:
+        return None
+    shorter: list[tuple[InputRow, int]] = []
+    for row in known:
+        continues, length = _continues(source.path, row)
+        if continues:
+            return row, None
+        if length is not None:
+            shorter.append((row, length))
+    unknown: InputRow | None = None
+    for row, length in shorter:
+        begins = _begins(source.path, length, row)
+        if begins:
+            return row, length
+        if begins is None:
+            unknown = row
+    if unknown is None or again:
+        return None
+    raise BadInput(
+        f"it begins like {unknown.path} and is shorter than what was read of that, which isn't there to compare",
+        location=Location(path=source.name),
+        advice="A copy of it brings nothing new; if it is another log: --again",
+    )
 
 
 def _create(connection: Connection, source: Source, sensor_id: int, reader: str) -> InputRow:
@@ -140,17 +193,42 @@ def _create(connection: Connection, source: Source, sensor_id: int, reader: str)
     )
 
 
-def _continues(path: Path, row: InputRow) -> bool:
-    """True if the bytes before the row's committed offset are the same in this log."""
-    if row.tail_length == 0:
-        return True
+def _continues(path: Path, row: InputRow) -> tuple[bool, int | None]:
+    """If the bytes before the row's committed offset are the same in this log; its length where it is shorter."""
     source = Source(path)
     try:
-        if not source.skip_to(row.committed - row.tail_length):
-            return False
         found = b""
-        while len(found) < row.tail_length and (more := source.read(row.tail_length - len(found))):
-            found += more
-        return len(found) == row.tail_length <= TAIL and sha256(found).digest() == row.tail
+        if source.skip_to(row.committed - row.tail_length):
+            found = _next(source, row.tail_length)
+            if len(found) == row.tail_length:
+                return row.tail_length <= TAIL and (not found or sha256(found).digest() == row.tail), None
+        return False, source.position if source.compression else source.size
     finally:
         source.close()
+
+
+def _begins(path: Path, length: int, row: InputRow) -> bool | None:
+    """If this log's bytes are the first of the input; None where its log isn't there any more."""
+    longer = log_of(row)
+    if longer is None:
+        return None
+    source = Source(path)
+    try:
+        if not _continues(Path(row.path), row)[0]:
+            return None
+        while source.position < length:
+            step = _next(source, min(_STEP, length - source.position))
+            if step != _next(longer, len(step)):
+                return False
+        return True
+    finally:
+        source.close()
+        longer.close()
+
+
+def _next(source: Source, length: int) -> bytes:
+    """The next `length` bytes, fewer at the end."""
+    found = b""
+    while len(found) < length and (more := source.read(length - len(found))):
+        found += more
+    return found

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from haechi.detect.index import Index
-from haechi.detect.match import Matcher
+from haechi.detect.match import PLAN, Matcher
 from haechi.detect.sightings import sighting_tables
 from haechi.ingest.engines.engine import Engine
 from haechi.ingest.feed import Piece
 from haechi.ingest.normal_forms.finish import Finisher
 from haechi.ingest.quarantine import RefusedRecord, refused_by_feed, refused_records
-from haechi.model.block import BAD, BLANK, LINES, POSITION, ROWS, Block
+from haechi.model.block import BAD, BLANK, ITEMS, LINES, POSITION, ROWS, Block, L, T
 from haechi.model.clock import DAY
 from haechi.model.event import EVENT, SIGHTING
 from haechi.node.blocks import Setting, filled
@@ -30,6 +30,8 @@ FEW = 16  # refused rows of a block, around which its columns are cut
 MOST_DAYS = 16  # of a block's events; of more, few are of each day: they wait for those of other pieces
 HELD_BYTES = 8 << 20  # of a piece's sightings in memory; more go to files at once
 
+_SHOWN = sorted({T["src_addr"], T["dst_addr"], *PLAN[:, 0].tolist()})  # what is matched, but for lists
+
 
 @dataclass(slots=True)
 class Done:
@@ -37,6 +39,7 @@ class Done:
 
     events: int = 0
     blank: int = 0
+    dark: int = 0  # events that show nothing that can be matched
     slow: int = 0
     lines: int = 0
     unread: int = 0  # bytes at the piece's end that begin a record of the next piece
@@ -95,6 +98,7 @@ class Worker:
         rows = int(state[ROWS])
         done.events += rows - finisher.refused
         done.blank += int(state[BLANK])
+        done.dark += _dark(self.block, rows)
         done.lines += int(state[LINES])
         done.slow += finisher.slow
         if state[BAD] or finisher.refused:
@@ -114,6 +118,15 @@ class Worker:
             done.scattered.append(table.take(pa.array(np.arange(table.num_rows))))  # a copy: the block is used again
         else:
             done.files += day_files(self._lake, EVENT, table)
+
+
+def _dark(block: Block, rows: int) -> int:
+    """How many events show no address, name, URL, digest or mail address: whatever they say, nothing can hit them."""
+    a = block.a
+    seen = np.unpackbits(np.bitwise_or.reduce(a.valid[_SHOWN, : rows // 8 + 1]), bitorder="little")[:rows]
+    for which in (L["answers"], L["mail_to"]):
+        seen[a.item_row[which, : int(a.state[ITEMS + which])]] = 1
+    return int(((seen == 0) & (a.error[:rows] == 0)).sum())
 
 
 def day_files(lake: Lake, kind: str, table: pa.Table) -> list[Staged]:

@@ -99,6 +99,20 @@ def test_a_line_that_is_still_being_written_is_no_fault(
     assert "50 bytes at the end are no whole line yet" in capsys.readouterr().err
 
 
+def test_the_table_says_what_was_read_before_and_how(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, copy = tmp_path / "eve.json", tmp_path / "eve.json.1"
+    for path in (log, copy):
+        path.write_text(GOOD + "\n")
+    assert main(["--home", str(home), "ingest", str(log), str(copy), "--format", "access"]) == 1
+    assert f"{copy}: the same log as {log}" in capsys.readouterr().err
+    assert main(["--home", str(home), "ingest", str(log)]) == 0
+    told = capsys.readouterr().err
+    assert f"{log}: read before as access" in told
+    assert f"haechi quarantine replay --input {log} --format suricata-eve" in told
+
+
 def test_the_bar_shows_bytes_of_all_events_a_second_and_when_it_ends(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

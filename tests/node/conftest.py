@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,9 @@ class Node:
         os.utime(path, (NOW / 1e6 - 600,) * 2)
         return path
 
-    def reads(self, path: Path, **options: Any) -> IngestResult:
-        """Ingest a log of the sensor `edge`."""
-        return ingest(self.home, [path], sensor="edge", **options)
+    def reads(self, path: Path, *, more: Sequence[Path] = (), **options: Any) -> IngestResult:
+        """Ingest a log of the sensor `edge`, or several."""
+        return ingest(self.home, [path, *more], sensor="edge", **options)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ def lake(node_of: Callable[[], Any]) -> Any:
 
 def opened(uuid: str = "a") -> Any:
     row = SimpleNamespace(id=1, uuid=uuid, sensor_id=1)
-    counts = {"events": 0, "sightings": 0, "quarantined": 0, "blank": 0, "lines": 0}
+    counts = {"events": 0, "sightings": 0, "quarantined": 0, "blank": 0, "dark": 0, "lines": 0}
     return _Opened(
         row=row, reader=SimpleNamespace(name="suricata-eve"), end=0, committed=0, seen=0, waits=False, **counts
     )

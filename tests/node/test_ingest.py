@@ -14,6 +14,7 @@ import pytest
 
 from haechi.model.errors import NodeCannot, UsageError
 from haechi.node import ingest as ingest_module
+from haechi.node.batch import Batch
 from haechi.node.ingest import IngestProgress, expand, ingest
 from haechi.store.catalog import inputs
 from haechi.store.lake import Lake
@@ -134,7 +135,7 @@ def test_a_log_that_was_cut_and_written_anew_is_a_new_input(node: Any) -> None:
     node.log(lines[:20] + lines_of(node, 20, 900))
     assert told(node.reads(path)) == (40, 0, 0)
     node.log(lines[:5])
-    assert node.reads(path).events == 5, "shorter than what was committed"
+    assert node.reads(path).events == 5, "too short to say that it was read before"
 
 
 def test_another_sensors_log_is_another_input(node: Any) -> None:
@@ -149,6 +150,7 @@ def test_the_same_log_named_twice_is_read_once(node: Any) -> None:
     result = ingest(node.home, [path, path, node.folder / "." / "eve.json"])
     assert result.events == 5
     assert len(offsets(node)) == 5
+    assert [file.same for file in result.files] == ["", str(path), str(path)]
 
 
 def test_a_live_log_keeps_its_half_line_for_the_next_time(node: Any) -> None:
@@ -193,15 +195,61 @@ def test_what_cannot_be_read_is_told_and_the_rest_goes_through(node: Any) -> Non
     result = ingest(node.home, [node.folder / "absent", empty, odd, node.folder / "pipe", good])
     assert result.events == 3
     problems = {Path(file.path).name: file.problem for file in result.files}
-    assert problems["eve.json"] == ""
+    assert problems["eve.json"] == problems["empty"] == "", "an empty log is no fault"
     for name, said in (
         ("absent", "no such file"),
-        ("empty", "nothing in it"),
         ("odd", "isn't recognised"),
         ("pipe", "not a regular file"),
     ):
         assert said in problems[name], name
         assert name in problems[name]
+
+
+@pytest.mark.parametrize(
+    ("begin", "said"),
+    [
+        (b"BZh91AY&SY", "bzip2"),
+        (b"\xfd7zXZ\x00\x00", "xz"),
+        (b"PK\x03\x04\x14", "ZIP"),
+        (b"\xff\xfe{\x00", "UTF-16"),
+        (b"log.json".ljust(257, b"\0") + b"ustar\x0000", "tar"),
+    ],
+)
+@pytest.mark.parametrize("format", ["auto", "suricata-eve"])
+def test_what_is_no_log_as_it_stands_is_named(node: Any, begin: bytes, said: str, format: str) -> None:
+    path = node.folder / "log"
+    path.write_bytes(begin + bytes(300))
+    (file,) = node.reads(path, format=format).files
+    assert said in file.problem
+    assert (file.events, file.quarantined) == (0, 0)
+
+
+def test_events_that_show_nothing_are_counted(node: Any) -> None:
+    line = "Dec 10 06:55:{:02d} host {}"
+    firewall = "%ASA-6-302013: Built outbound TCP connection for outside:91.195.240.13/443"
+    lines = [line.format(n, firewall) for n in range(5)] + [line.format(9, "sshd[1]: Invalid user a from 192.0.2.1")]
+    (file,) = node.reads(node.log(lines, "syslog"), zone="Asia/Taipei").files
+    assert (file.events, file.dark) == (6, 5)
+    (file,) = node.reads(node.log(lines_of(node, 5))).files
+    assert (file.events, file.dark) == (5, 0)
+
+
+def test_what_was_committed_before_an_interruption_is_audited(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = node.log(lines_of(node, 20), "one.json"), node.log(lines_of(node, 30, 20), "two.json")
+    real, tries = Batch.commit, []
+
+    def interrupted(self: Any) -> bool:
+        tries.append(1)
+        if len(tries) == 2:
+            raise KeyboardInterrupt
+        return real(self)
+
+    monkeypatch.setattr(ingest_module, "BATCH_BYTES", 1)
+    monkeypatch.setattr(Batch, "commit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        node.reads(one, more=[two])
+    entry = list(node.home.audit().entries())[-1]
+    assert (entry.action, entry.details["events"]) == ("ingest", 20)
 
 
 def test_folders_and_globs(node: Any, tmp_path: Path) -> None:

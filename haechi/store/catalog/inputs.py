@@ -41,7 +41,7 @@ INPUT = Table(
     Column("committed", BigInteger, nullable=False),  # bytes of the decompressed stream that are in the lake
     Column("tail", LargeBinary, nullable=False),  # SHA-256 of the tail_length bytes before `committed`
     Column("tail_length", Integer, nullable=False),
-    Column("reader", Text, nullable=False),
+    Column("reader", Text, nullable=False),  # that read it last
     Column("compression", Text, nullable=False),  # "", gzip, zstd
     Index(None, "head_length", "head"),
     sqlite_autoincrement=True,
@@ -123,12 +123,13 @@ def advance(
     head: bytes | None = None,
     head_length: int | None = None,
     path: str | None = None,
+    reader: str | None = None,
 ) -> None:
     """Say that the lake holds the input up to `committed`. `head` grows while the log is shorter than 4 KiB.
 
     Raises `Conflict` where another process is further already, `NotFound` for an unknown id.
     """
-    given = {"head": head, "head_length": head_length, "path": path}
+    given = {"head": head, "head_length": head_length, "path": path, "reader": reader}
     values: dict[str, Any] = {"committed": committed, "tail": tail, "tail_length": tail_length}
     values |= {name: value for name, value in given.items() if value is not None}
     behind = (INPUT.c.id == id) & (INPUT.c.committed <= committed)
