@@ -167,7 +167,6 @@ def _fill(folder: Path, config: Config, clock: Clock) -> None:
     log = AuditLog.open(folder / "audit", key=key, clock=clock, actor=_user())
     details = {"party": config.party, "country": config.country, "sector": config.sector, "version": config.version}
     log.append("node.init", subject=f"node--{config.node}", details=details)
-    log.checkpoint()
     Lake.create(folder / "lake")
 
 
