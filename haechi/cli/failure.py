@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the error classes bring msgspec, a third of what `haechi --
 TRACE_VARIABLE = "HAECHI_TRACE"
 INTERRUPTED = 130  # 128 + SIGINT, as a shell counts
 PIPE_CLOSED = 141  # 128 + SIGPIPE
+_READING = frozenset({"IOException", "InvalidInputException"})  # what DuckDB raises for a file, not for our SQL
 
 
 def prepare_streams() -> None:
@@ -88,6 +89,9 @@ def _as_known(error: BaseException) -> tuple["HaechiError", int]:
         where = context.command_path if context is not None else "haechi"
         reason = str(error.format_message()).rstrip(".")
         return UsageError(reason, advice=text("error.see_help", command=where)), UsageError.exit_status
+    if type(error).__name__ in _READING and "parquet" in str(error).lower():  # DuckDB at a page that is spoilt
+        reason = text("error.damaged_file", reason=str(error).splitlines()[0])
+        return NodeCannot(reason, advice=text("error.lake_check")), NodeCannot.exit_status
     reason = text("error.unexpected", kind=type(error).__name__, reason=str(error) or text("error.no_more"))
     return NodeCannot(reason, advice=text("error.trace")), NodeCannot.exit_status
 

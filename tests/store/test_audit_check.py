@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from haechi.model.clock import FixedClock
-from haechi.model.errors import NotFound, NotVerified
+from haechi.model.errors import NodeCannot, NotVerified
 from haechi.store.audit import CHECKPOINTS, LOG, START, AuditLog, Checkpoint, digest
 from haechi.store.audit_check import verify
 
@@ -139,5 +139,5 @@ def test_a_checkpoint_kept_elsewhere_finds_both_files_put_back(tmp_path: Path) -
 
 
 def test_no_log_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="no audit log at"):
+    with pytest.raises(NodeCannot, match="no audit log at"):
         verify(tmp_path, PUBLIC)
