@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from haechi.cli import failure
+from haechi.cli.main import main
 from haechi.model.errors import BadInput, Conflict, NotVerified, UsageError
 from haechi.model.location import Location
 from haechi.store.lake import Lake
@@ -109,3 +110,11 @@ def test_a_spoilt_page_of_the_lake_is_no_fault_of_ours(tmp_path: Path, capsys: p
     assert told.startswith("error: a file of the lake can't be read: ")
     assert told.endswith("See 'haechi lake check'\n")
     assert "fault in Haechi" not in told
+
+
+def test_words_that_do_not_parse_are_told_plainly(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["indicators", "lst"])
+    main(["indicators", "add", "x", "--type", "nope"])
+    unknown, value = capsys.readouterr().err.splitlines()
+    assert "Did you mean 'list'? See 'haechi indicators --help'" in unknown
+    assert value.startswith("error: Invalid value for '--type': 'nope' is not one of 'ipv4', ")
