@@ -1,12 +1,13 @@
 """`haechi audit`: the node's own log of what was done."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from haechi.cli.output import HomeOption, JsonlOption, JsonOption, LimitOption, emit, emit_rows, group
+from haechi.cli.output import HomeOption, JsonlOption, JsonOption, LimitOption, emit, emit_rows, group, note
 from haechi.model.errors import BadInput
 from haechi.model.location import Location
 from haechi.node import audit
@@ -31,6 +32,12 @@ def verify(known: KnownOption = None, home: HomeOption = None, as_json: JsonOpti
         as_json=as_json,
         table=lambda: text("audit.holds", entries=found.entries, signed=found.signed, checkpoints=found.checkpoints),
     )
+    if as_json:
+        return
+    if found.signed < found.entries:
+        note(text("audit.unsigned", first=found.signed + 1, last=found.entries))
+    if known is None:
+        note(text("audit.not_known"))
 
 
 @app.command(name="list", help=text("help.audit.list.command"))
@@ -58,15 +65,17 @@ def checkpoint(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 def _checkpoints(path: Path) -> tuple[Checkpoint, ...]:
-    """The checkpoints in a file; `BadInput` naming the line that holds none."""
-    found = []
+    """The checkpoints in a file, each on a line or indented; `BadInput` naming the line where one begins that is none."""
     with path.open("rb") as file:
-        for number, line in enumerate(file.read(MOST).splitlines(), 1):
-            if not line.strip():
-                continue
-            try:
-                found.append(msgspec.json.decode(line, type=Checkpoint))
-            except msgspec.DecodeError as error:
-                place = Location(path=str(path), line=number)
-                raise BadInput(str(error), location=place, advice=text("audit.one_a_line")) from error
+        content = file.read(MOST).decode(errors="replace").rstrip()
+    found, decoder = [], json.JSONDecoder()
+    at = len(content) - len(content.lstrip())
+    while at < len(content):
+        try:
+            document, end = decoder.raw_decode(content, at)
+            found.append(msgspec.convert(document, Checkpoint))
+        except (ValueError, RecursionError) as error:
+            place = Location(path=str(path), line=content.count("\n", 0, at) + 1)
+            raise BadInput(text("audit.no_checkpoint"), location=place, advice=text("audit.one_a_line")) from error
+        at = end + len(content[end:]) - len(content[end:].lstrip())
     return tuple(found)

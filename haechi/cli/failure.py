@@ -16,6 +16,13 @@ if TYPE_CHECKING:  # the error classes bring msgspec, a third of what `haechi --
 TRACE_VARIABLE = "HAECHI_TRACE"
 INTERRUPTED = 130  # 128 + SIGINT, as a shell counts
 PIPE_CLOSED = 141  # 128 + SIGPIPE
+_CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+_READING = frozenset({"IOException", "InvalidInputException"})  # what DuckDB raises for a file, not for our SQL
+
+
+def escaped(document: str) -> str:
+    """JSON with U+007F to U+009F escaped too: RFC 8259 lets these control characters stand, some terminals obey them."""
+    return document.translate(_CONTROLS)
 
 
 def prepare_streams() -> None:
@@ -86,15 +93,18 @@ def _as_known(error: BaseException) -> tuple["HaechiError", int]:
     if hasattr(error, "format_message"):  # Typer's own: the words of the call don't parse
         context = getattr(error, "ctx", None)
         where = context.command_path if context is not None else "haechi"
-        reason = str(error.format_message()).rstrip(".")
+        reason = str(error.format_message()).replace("Value error, ", "").rstrip(".")
         return UsageError(reason, advice=text("error.see_help", command=where)), UsageError.exit_status
+    if type(error).__name__ in _READING and "parquet" in str(error).lower():  # DuckDB at a page that is spoilt
+        reason = text("error.damaged_file", reason=str(error).splitlines()[0])
+        return NodeCannot(reason, advice=text("error.lake_check")), NodeCannot.exit_status
     reason = text("error.unexpected", kind=type(error).__name__, reason=str(error) or text("error.no_more"))
     return NodeCannot(reason, advice=text("error.trace")), NodeCannot.exit_status
 
 
 def _print_document(document: dict[str, Any]) -> None:
     try:
-        print(json.dumps(document, ensure_ascii=False, indent=2), flush=True)
+        print(escaped(json.dumps(document, ensure_ascii=False, indent=2)), flush=True)
     except OSError as broken:
         if broken.errno not in (errno.EPIPE, errno.ENOSPC, errno.EBADF):
             raise

@@ -1,6 +1,7 @@
 """`haechi init`: the home folder of a new node."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -44,4 +45,4 @@ def command(
         "catalog": "postgresql" if config.database else "sqlite",
     }
     made.close()
-    emit(document, as_json=as_json, table=lambda: text("init.done", **document))
+    emit(document, as_json=as_json, table=lambda: text("init.done", **document, quoted=quote(str(made.path))))

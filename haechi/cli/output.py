@@ -18,7 +18,7 @@ from typing import Annotated, Any, Protocol
 import msgspec
 import typer
 
-from haechi.cli.failure import error_document
+from haechi.cli.failure import error_document, escaped
 from haechi.model.errors import BadInput
 from haechi.report import table as tables
 from haechi.report.messages import text
@@ -90,7 +90,7 @@ def emit_rows(
     """
     if as_jsonl:
         for row in rows:
-            write(msgspec.json.encode(row, enc_hook=plain).decode() + "\n")
+            write(escaped(msgspec.json.encode(row, enc_hook=plain).decode()) + "\n")
         return
     if total is None:
         rows = list(rows)
@@ -127,7 +127,7 @@ def tell_refusals(refused: Sequence[BadInput], shown: int = 10) -> None:
 
 def json_text(document: Any) -> str:
     """The document as indented JSON. Takes plain types, msgspec structs, dataclasses, paths; bytes become base64."""
-    return msgspec.json.format(msgspec.json.encode(document, enc_hook=plain), indent=2).decode()
+    return escaped(msgspec.json.format(msgspec.json.encode(document, enc_hook=plain), indent=2).decode())
 
 
 def plain(value: Any) -> Any:

@@ -23,6 +23,7 @@ from haechi.model.party import SECTORS, Party
 from haechi.node import parties
 from haechi.node.home import Home, find_home
 from haechi.report.messages import text
+from haechi.store.catalog import ownership
 
 app = group(text("help.parties.command"))
 
@@ -94,11 +95,13 @@ def list_parties(
     as_jsonl: JsonlOption = False,
 ) -> None:
     """Write the parties of a country and sector."""
+    country = ownership.country(country) if country else ""
+    sector = ownership.sector(sector) if sector else ""
     known = parties.list_parties(Home.open(find_home(home)))
     rows = [
         _document(party) if as_json or as_jsonl else _row(party)
         for party in known
-        if country.upper() in ("", party.country) and sector in ("", party.sector)
+        if country in ("", party.country) and sector in ("", party.sector)
     ]
     columns = {
         key: text(f"parties.{key}") for key in ("id", "name", "country", "sector", "networks", "asns", "domains")

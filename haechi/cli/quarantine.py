@@ -157,11 +157,13 @@ def replay(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read the chosen records again; exit status 1 if any of them stays."""
+    """Read the chosen records again; exit status 1 if any of them stays or isn't there."""
     places = tuple(parse(one) for one in ids or ())
     chosen = Chosen(input=input, reason=reason, since=micros(since) if since else None, ids=places)
     node = Home.open(find_home(home))
     with opened(node, chosen) as found:
+        if places:
+            found.require(places)
         total = found.count()
     from haechi.node.replay import Replayed
 

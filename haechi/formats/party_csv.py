@@ -74,7 +74,7 @@ def _cells(raw: bytes, location: Location) -> list[str]:
     try:
         text = raw.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        value = repr(raw[error.start : error.start + 8])
+        value = raw[error.start : error.start + 8].decode(errors="replace")
         raise BadInput(
             "not UTF-8", location=msgspec.structs.replace(location, value=value), advice="Save the file as UTF-8"
         ) from error

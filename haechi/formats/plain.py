@@ -89,7 +89,7 @@ class _Reader:
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
         except UnicodeDecodeError:
-            return self._refuse(number, repr(line[:60]), "the line isn't UTF-8 text")
+            return self._refuse(number, line[:60].decode(errors="replace"), "the line isn't UTF-8 text")
         if not text:
             return None
         if text.startswith(("#", ";", "//")):

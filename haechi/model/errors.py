@@ -17,7 +17,8 @@ class HaechiError(Exception):
         self.advice = advice
 
     def __str__(self) -> str:
-        return f"{self.reason}. {self.advice}" if self.advice else self.reason
+        end = "" if self.reason.endswith("?") else "."
+        return f"{self.reason}{end} {self.advice}" if self.advice else self.reason
 
 
 class BadInput(HaechiError):

@@ -22,5 +22,5 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
             place += f" field {self.field}" if place else f"field {self.field}"
         if self.value:
             shown = self.value if len(self.value) <= 80 else self.value[:77] + "..."
-            place += f" = {shown!r}"
+            place += f" = {shown!r}" if self.field else f" {shown!r}" if place else repr(shown)
         return place

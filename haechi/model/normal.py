@@ -9,6 +9,7 @@ Sources: RFC 5952 (IPv6 text), UTS 46 and WHATWG URL (names, URLs), FoxIO JA4.
 import ipaddress
 import re
 import socket
+import unicodedata
 from collections.abc import Callable
 from typing import Final, NamedTuple, NoReturn
 
@@ -115,7 +116,7 @@ def address(text: str) -> tuple[ValueType, str]:
     >>> address("2001:DB8:0:0::1/64")
     (<ValueType.IPV6_NET: 'ipv6-net'>, '2001:db8::/64')
     """
-    text = text.strip()
+    text = _narrow(text.strip())
     if _SIX.fullmatch(text):
         quick = _six(text)
         if quick is not None:
@@ -135,6 +136,11 @@ def address(text: str) -> tuple[ValueType, str]:
     if not 0 <= bits <= first.max_prefixlen:
         _refuse(f"the prefix length /{length} doesn't exist for IPv{first.version}", text)
     return _net(ipaddress.ip_network((first, bits), strict=False), text)
+
+
+def _narrow(text: str) -> str:
+    """Full-width digits and signs, as an East Asian keyboard types them, in their ASCII form (Unicode, NFKC)."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text).replace("\u3002", ".")
 
 
 def _six(text: str) -> str | None:
@@ -218,7 +224,7 @@ def _to_ascii(name: str, whole: str) -> str:
 def _domain_reason(name: str) -> str:
     if not name:
         return "the domain is empty"
-    if ":" in name or _QUAD.fullmatch(name):
+    if _looks_like_six(name) or _QUAD.fullmatch(name):
         return "an address, not a domain"
     if len(name) > 253:
         return "the name is longer than 253 characters"
@@ -372,6 +378,7 @@ def guess_noted(text: str) -> Guess:
 
 
 def _guess_address(meant: str) -> Guess | None:
+    meant = _narrow(meant)
     if _QUAD.fullmatch(meant) or _NET.fullmatch(meant) or _looks_like_six(meant) or _looks_like_range(meant):
         return Guess(*address(meant), "")
     port = _QUAD_PORT.fullmatch(meant) or _SIX_PORT.fullmatch(meant)
@@ -399,7 +406,15 @@ def _guess_name(meant: str, text: str) -> Guess:
     port = _HOST_PORT.fullmatch(meant)
     name = _subdomains(port[1] if port else meant)
     if _FILE_NAME.fullmatch(name):
-        _refuse("this looks like a file's name, which isn't matched", text, "Name its type if it is a domain")
+        _refuse(
+            "this looks like a file's name, which isn't matched",
+            text,
+            "A list of domains that look so says it: haechi indicators add --type domain",
+        )
     if "." not in name:
-        _refuse("a single word is no indicator", text, "Name its type if it is meant, for example --type domain")
+        _refuse(
+            "a single word is no indicator",
+            text,
+            "A list of single words says of what type: haechi indicators add --type domain",
+        )
     return Guess(ValueType.DOMAIN, name, f"port {port[2]} left out" if port else "")

@@ -22,6 +22,7 @@ import msgspec
 from haechi.model.clock import Clock
 from haechi.model.errors import HaechiError, MissingExtra
 from haechi.node import config as settings
+from haechi.node import keys
 from haechi.node.home import CATALOG
 from haechi.node.lake import today
 from haechi.report import format as formats
@@ -61,16 +62,10 @@ def examine(home: Path | None, clock: Clock) -> list[Check]:
     checks.append(present)
     if present.state == "fail":
         return checks
-    checks += [disk(home), rights(home), locks(home)]
-    catalog = home / CATALOG
-    if url := settings.read(home / settings.FILE).database:
-        checks.append(database(url))
-    elif catalog.exists():
-        checks.append(catalog_sound(catalog))
-    lake = home / "lake"
-    if (lake / "_delta_log").is_dir():
-        checks += lake_checks(lake, clock)
-    return checks
+    checks += [disk(home), rights(home), locks(home), *key_and_audit(home)]
+    url = settings.read(home / settings.FILE).database
+    checks.append(database(url) if url else catalog_sound(home / CATALOG))
+    return [*checks, *lake_checks(home / "lake", clock)]
 
 
 def worst(checks: list[Check]) -> State:
@@ -192,10 +187,28 @@ def _held(path: Path) -> bool:
     return False
 
 
+def key_and_audit(home: Path) -> list[Check]:
+    """That the signing key can be used, and that the audit log holds."""
+    from haechi.store.audit_check import verify
+
+    try:
+        key = keys.load(home / "keys" / keys.FILE)
+    except HaechiError as error:  # without it nothing can be said of the signatures
+        return [_check("key", "fail", error.reason)]
+    known = Check("key", "ok", text("doctor.key_seen"))
+    try:
+        found = verify(home / "audit", key.public_key())
+    except HaechiError as error:
+        return [known, _check("audit", "fail", error.reason, path=home / "audit")]
+    return [known, Check("audit", "ok", text("doctor.audit_seen", entries=found.entries, signed=found.signed))]
+
+
 def catalog_sound(catalog: Path) -> Check:
-    """SQLite's own quick check of the catalog's pages, read-only."""
+    """That the catalog is there, and SQLite's own quick check of its pages, read-only."""
     from haechi.store.catalog.engine import read_only
 
+    if not catalog.is_file():
+        return _check("catalog", "fail", text("doctor.not_there", path=catalog), path=catalog)
     try:
         with closing(sqlite3.connect(read_only(catalog), uri=True, timeout=5)) as connection:
             found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
@@ -227,15 +240,17 @@ def lake_checks(path: Path, clock: Clock) -> list[Check]:
 
     from haechi.store.lake import Lake, contents, repair
 
+    if not (path / "_delta_log").is_dir():
+        return [_check("lake", "fail", text("doctor.not_there", path=path / "_delta_log"), path=path)]
     if torn := repair.torn(path / "_delta_log"):  # opening the lake would move it aside, and doctor changes nothing
         return [_check("log", "fail", text("doctor.torn", name=torn[0].name), path=torn[0])]
     try:
         lake = Lake(path)
-        version, files, missing = lake.version(), len(lake.additions()), contents.missing(lake)
+        version, files, flaws = lake.version(), len(lake.additions()), contents.flaws(lake)
     except (DeltaError, HaechiError, OSError) as error:
         return [_check("lake", "fail", str(error).splitlines()[0], path=path)]
-    if missing:
-        seen = text("doctor.missing", count=len(missing), total=files, path=missing[0])
+    if flaws:
+        seen = text("doctor.missing", count=len(flaws), total=files, path=flaws[0].path, why=flaws[0].why)
         return [_check("lake", "fail", seen, path=path)]
     return [Check("lake", "ok", text("doctor.lake_seen", version=version, files=files)), upkeep(lake, clock)]
 

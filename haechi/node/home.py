@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from haechi.model.clock import Clock, SystemClock
-from haechi.model.errors import Conflict, NodeCannot, NotFound, UsageError
+from haechi.model.errors import Conflict, NodeCannot, UsageError
 from haechi.node import config as settings
 from haechi.node import keys
 from haechi.node.config import HOME_VERSION, Config
@@ -74,10 +74,10 @@ class Home:
 
     @classmethod
     def open(cls, path: Path, *, clock: Clock | None = None) -> "Home":
-        """Open a home. `NotFound` where there is none, `NodeCannot` where others could read it or it is newer."""
+        """Open a home. `NodeCannot` where there is none, others could read it or it is newer."""
         path = path.absolute()
         if not (path / settings.FILE).is_file():
-            raise NotFound(
+            raise NodeCannot(
                 f"no node at {path}",
                 advice=f"Make one with 'haechi init {path} --party NAME --country TW', or name its folder by --home",
             )
@@ -167,7 +167,6 @@ def _fill(folder: Path, config: Config, clock: Clock) -> None:
     log = AuditLog.open(folder / "audit", key=key, clock=clock, actor=_user())
     details = {"party": config.party, "country": config.country, "sector": config.sector, "version": config.version}
     log.append("node.init", subject=f"node--{config.node}", details=details)
-    log.checkpoint()
     Lake.create(folder / "lake")
 
 

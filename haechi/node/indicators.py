@@ -25,6 +25,9 @@ from haechi.node.unpacked import STDIN, Meter, unpacked
 from haechi.store.catalog import indicator_changes, indicator_load, indicators
 from haechi.store.catalog.indicator_load import Loaded
 
+# What stands beside lists in a folder and is none: read as a plain list, its links would become indicators.
+PROSE_NAMES: Final = ("license", "licence", "readme")
+PROSE_ENDINGS: Final = frozenset({".md", ".adoc", ".rst", ".html", ".htm", ".py"})
 KEPT_REFUSALS: Final = 10_000  # named one by one; the rest are counted
 
 
@@ -94,7 +97,7 @@ def add(
             context=Context(actors=tuple(actors)),
         )
         for path in files
-    ]
+    ] + list(_passed_over(paths))
 
 
 def _check(home: Home, known_at: int | None, known_why: str) -> None:
@@ -113,11 +116,24 @@ def _check(home: Home, known_at: int | None, known_why: str) -> None:
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(found for found in path.rglob("*") if found.is_file())
+            yield from sorted(found for found in path.rglob("*") if found.is_file() and not is_prose(found))
         elif path != STDIN and not path.exists():
             raise NotFound(f"no file {path}")
         else:
             yield path
+
+
+def is_prose(path: Path) -> bool:
+    """Whether a file's name says that it is no list of indicators."""
+    name = path.name.lower()
+    return name.startswith(PROSE_NAMES) or path.suffix.lower() in PROSE_ENDINGS
+
+
+def _passed_over(paths: Iterable[Path]) -> Iterator[Added]:
+    for path in paths:
+        if path.is_dir():
+            for file in sorted(found for found in path.rglob("*") if found.is_file() and is_prose(found)):
+                yield Added(path=str(file), format="skipped", why="its name is no list's; name it to add it", source="")
 
 
 def _add_file(home: Home, path: Path, *, meter: Meter, source: str, format: Format | None, **options: Any) -> Added:

@@ -99,11 +99,13 @@ def import_csv(home: Home, file: BinaryIO, path: str) -> Imported:
     taken: list[PartyRow] = []  # lines whose prefix or domain another party had: it may give it up further down
     with home.catalog().begin() as conn:
         known = {(party.country, party.name): party for party in parties.list_parties(conn)}
+        first: dict[tuple[str, str], int] = {}
         for row in party_csv.parse(file, path):
             if isinstance(row, BadInput):
                 _keep(refused, row)
                 continue
             try:
+                _once(first, row)
                 counts[_take(conn, known, row)] += 1
             except BadInput as error:
                 _keep(refused, _placed(error, path, row.line))
@@ -138,6 +140,17 @@ def _take(conn: Connection, known: dict[tuple[str, str], Party], row: PartyRow) 
         return "unchanged"
     known[key] = parties.update(conn, old.id, **fields)
     return "updated"
+
+
+def _once(first: dict[tuple[str, str], int], row: PartyRow) -> None:
+    """Refuse a second line of one party: it would take away what the first one gives it."""
+    key = ownership.country(row.single["country"]), ownership.name(row.single["name"])
+    if (line := first.setdefault(key, row.line)) != row.line:
+        raise BadInput(
+            f"the party stands in line {line} already",
+            location=Location(field="name", value=row.single["name"]),
+            advice="Put all that it owns on one line, several networks separated by ';'",
+        )
 
 
 def _placed(error: BadInput, path: str, line: int) -> BadInput:

@@ -1,7 +1,7 @@
 """Refused records: how many and why, one by one, and each with its original bytes. `node.replay` reads them again."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,16 @@ class Quarantine:
     def count(self) -> int:
         """How many records are chosen."""
         return next(int(row["n"]) for row in self._rows("select count(*) as n from chosen"))
+
+    def require(self, ids: Sequence[EventId]) -> None:
+        """Raise `NotFound` for the first of the ids that isn't among the chosen records."""
+        there = {(row["input_id"], row["raw_offset"]) for row in self._rows("select input_id, raw_offset from chosen")}
+        for one in ids:
+            if (one.input_id, one.offset) not in there:
+                raise NotFound(
+                    f"no {record_id(one.input_id, one.offset)} in the quarantine",
+                    advice="It may have been read since: haechi lookup " + str(one),
+                )
 
     def groups(self) -> list[dict[str, Any]]:
         """Counts by reason, reader and input, the largest first.
@@ -169,12 +179,8 @@ def record(home: Home, wanted: EventId) -> dict[str, Any]:
     from haechi.store.lake import Lake
 
     with opened(home, Chosen(ids=(wanted,))) as found:
-        row = next(found.records(1), None)
-    if row is None:
-        raise NotFound(
-            f"no {record_id(wanted.input_id, wanted.offset)} in the quarantine",
-            advice="It may have been read since: haechi lookup " + str(wanted),
-        )
+        found.require((wanted,))
+        row = next(found.records(1))
     raw = Lake(home.lake_path).query(
         "select raw from quarantine where input_id = $input and raw_offset = $offset limit 1",
         {"input": wanted.input_id, "offset": wanted.offset},

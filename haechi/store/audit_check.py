@@ -16,7 +16,7 @@ import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from haechi.model.errors import NodeCannot, NotFound, NotVerified
+from haechi.model.errors import NodeCannot, NotVerified
 from haechi.store.audit import (
     CHECKPOINTS,
     LOG,
@@ -51,7 +51,7 @@ def verify(folder: Path, public_key: Ed25519PublicKey, *, known: Iterable[Checkp
     """
     log, signed = folder / LOG, folder / CHECKPOINTS
     if not log.is_file():
-        raise NotFound(f"no audit log at {log}", advice="See 'haechi doctor'")
+        raise NodeCannot(f"no audit log at {log}", advice="See 'haechi doctor'")
     log_size, signed_size = _sizes(log, signed)
     elsewhere: dict[int, list[Checkpoint]] = {}
     for checkpoint in known:

@@ -20,10 +20,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 def test_a_log_that_holds(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "verify"]) == 0
-    assert capsys.readouterr().out == "The log holds: 2 entries, chained; 1 signatures reach to entry 1.\n"
+    out, err = capsys.readouterr()
+    assert out == "The log holds: 2 entries, chained; 2 signatures reach to entry 2.\n"
+    assert "only a checkpoint kept elsewhere can tell" in err
     assert main(["audit", "verify", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert (document["verified"], document["entries"], document["signed"]) == (True, 2, 1)
+    assert (document["verified"], document["entries"], document["signed"]) == (True, 2, 2)
 
 
 def test_a_changed_entry_is_found_with_its_line(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,13 +49,27 @@ def test_newest_first_and_cut_by_the_limit(home: Home, capsys: pytest.CaptureFix
     assert "2026-09-21 14:13:20 UTC" in capsys.readouterr().out
 
 
+def test_a_log_cut_short_is_found(home: Home) -> None:
+    log = home.path / "audit/log.jsonl"
+    log.write_bytes(log.read_bytes().splitlines(keepends=True)[0])
+    assert main(["audit", "verify"]) == 4
+
+
+def test_entries_without_a_signature_are_told(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    signed = home.path / "audit/checkpoints.jsonl"
+    signed.write_bytes(signed.read_bytes().splitlines(keepends=True)[0])
+    assert main(["audit", "verify"]) == 0
+    assert "No signature covers entries 2 to 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
 def test_a_checkpoint_kept_elsewhere_finds_a_log_put_back(
-    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    form: list[str], home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     audit = home.path / "audit"
     before = {path.name: path.read_bytes() for path in audit.iterdir()}
     home.audit().append("indicators.add", subject="x")
-    assert main(["audit", "checkpoint"]) == 0
+    assert main(["audit", "checkpoint", *form]) == 0
     kept = tmp_path / "kept.jsonl"
     kept.write_text(capsys.readouterr().out)
     assert main(["audit", "verify", "--known", str(kept)]) == 0

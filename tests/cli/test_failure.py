@@ -1,11 +1,18 @@
 import errno
 import json
+from pathlib import Path
 
+import duckdb
+import pyarrow as pa
 import pytest
 
 from haechi.cli import failure
+from haechi.cli.main import main
 from haechi.model.errors import BadInput, Conflict, NotVerified, UsageError
 from haechi.model.location import Location
+from haechi.store.lake import Lake
+
+DAY = 20_000
 
 
 def test_bad_input_says_where_what_and_why(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,3 +90,31 @@ def test_a_fault_of_ours_is_short_and_says_how_to_see_more(
 )
 def test_json_is_wanted_even_where_the_words_do_not_parse(words: list[str], wanted: bool) -> None:
     assert failure.wants_json(words) is wanted
+
+
+def test_a_spoilt_page_of_the_lake_is_no_fault_of_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lake = Lake.create(tmp_path / "lake")
+    times = pa.array([DAY * 86_400_000_000 + at for at in range(1_000)], pa.timestamp("us", tz="UTC"))
+    names = pa.array([f"{at}.example" for at in range(1_000)])
+    staged = lake.write("event", DAY, pa.table({"ts": times, "domain": names}))
+    lake.commit([staged], {"a": 1})
+    file = lake.path / staged.path
+    content = bytearray(file.read_bytes())
+    at = content.index(b"0.example") - 60
+    content[at : at + 300] = bytes(300)
+    file.write_bytes(content)
+    with pytest.raises(duckdb.Error) as raised:
+        lake.query("select max(ts), max(domain) from event")
+    assert failure.report(raised.value, as_json=False) == 3
+    told = capsys.readouterr().err
+    assert told.startswith("error: a file of the lake can't be read: ")
+    assert told.endswith("See 'haechi lake check'\n")
+    assert "fault in Haechi" not in told
+
+
+def test_words_that_do_not_parse_are_told_plainly(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["indicators", "lst"])
+    main(["indicators", "add", "x", "--type", "nope"])
+    unknown, value = capsys.readouterr().err.splitlines()
+    assert "Did you mean 'list'? See 'haechi indicators --help'" in unknown
+    assert value.startswith("error: Invalid value for '--type': 'nope' is not one of 'ipv4', ")

@@ -29,7 +29,9 @@ def test_a_new_node(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_folder_may_stand_before_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--home", str(tmp_path / "node"), "init", *WORDS]) == 0
-    assert capsys.readouterr().out.endswith(f"is ready in {tmp_path}/node, catalog in sqlite.\n")
+    assert capsys.readouterr().out.endswith(
+        f"is ready in {tmp_path}/node, catalog in sqlite.\nSo that every command finds it: export HAECHI_HOME={tmp_path}/node\n"
+    )
 
 
 def test_a_used_folder_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -153,3 +153,12 @@ def test_the_first_refusals_are_told_one_a_line(capsys: pytest.CaptureFixture[st
     assert len(err.splitlines()) == 11
     assert err.endswith("and 2 more; --json lists all\n")
     assert output.refusal_documents(refused)[1]["location"]["line"] == 1
+
+
+def test_json_never_drives_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"name": "a\x9b31m\x7f\x1b"}
+    output.emit_rows("rows", [row], columns={}, as_jsonl=True)
+    output.emit(row, as_json=True, table="")
+    out = capsys.readouterr().out
+    assert out.count('"a\\u009b31m\\u007f\\u001b"') == 2
+    assert json.loads(out.splitlines()[0]) == row

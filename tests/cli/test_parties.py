@@ -74,5 +74,11 @@ def test_the_list_as_a_table_and_by_country(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_a_home_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--home", str(tmp_path / "gone"), "parties", "list"]) == 1
+    assert main(["--home", str(tmp_path / "gone"), "parties", "list"]) == 3
     assert f"error: no node at {tmp_path}/gone. Make one with" in capsys.readouterr().err
+
+
+def test_a_filter_that_is_no_country_or_sector(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, said in ((["--sector", "nuke"], "sector = 'nuke'"), (["--country", "XX"], "country = 'XX'")):
+        assert main(["parties", "list", *words]) == 1
+        assert f"error: field {said}: not a " in capsys.readouterr().err

@@ -97,6 +97,13 @@ def test_replay(run: Run) -> None:
     assert run("replay", "nix")[0] == 2
 
 
+def test_replay_of_a_record_that_is_not_there(run: Run) -> None:
+    status, out, err = run("replay", "quarantine--1-0", "quarantine--999-1", "--zone", "Asia/Seoul")
+    assert (status, out) == (1, "")
+    assert err.startswith("error: no quarantine--999-1 in the quarantine. ")
+    assert len(json.loads(run("list", "--json")[1])["records"]) == 3, "nothing was read"
+
+
 def test_an_empty_quarantine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Home.init(tmp_path / "new", party="P", country="KR", sector="energy", clock=FixedClock(NOW)).close()
     assert main(["--home", str(tmp_path / "new"), "quarantine", "list"]) == 0

@@ -52,7 +52,7 @@ def test_bad_rows_among_good_ones() -> None:
     assert [str(one) for one in refused] == [
         "f:3 field value = 'not an address': not an IPv4 or IPv6 address",
         "f:4 field type = 'mutex': values of this type aren't matched",
-        "f:5 = '192.0.2.1,ipaddress,extra': the row has 3 cells, the header 2",
+        "f:5 '192.0.2.1,ipaddress,extra': the row has 3 cells, the header 2",
     ]
 
 

@@ -46,7 +46,7 @@ def test_columns_may_come_in_any_order_and_some_be_missing() -> None:
         (b"name,country,sector,name\n", "parties.csv:1: the column 'name' stands twice. The first line"),
         (b'name,"country\n', "parties.csv:1: not CSV: unexpected end of data"),
         (b"\x00\x01\x02\n", "parties.csv:1: the line has a NUL byte. Save"),
-        (b"PK\x03\x04\xff\xfe\n", "parties.csv:1 = "),
+        (b"PK\x03\x04\xff\xfe\n", "parties.csv:1 "),
     ],
 )
 def test_a_header_that_is_not_understood_stops_all(content: bytes, reason: str) -> None:
@@ -62,7 +62,7 @@ def test_a_header_that_is_not_understood_stops_all(content: bytes, reason: str) 
         (b"Grid,KR,energy,,,,,", "parties.csv:3: the line has 8 cells, the header 7. Quote a cell"),
         (b'"Grid,KR,energy,,,,', "parties.csv:3: not CSV: unexpected end of data. Close every quote"),
         (b'"Grid"x,KR,energy,,,,', "parties.csv:3: not CSV: ',' expected after '\"'. Close every quote"),
-        ("電力,KR,energy,,,,".encode("big5"), "parties.csv:3 = \"b'\\\\xb9q"),
+        ("電力,KR,energy,,,,".encode("big5"), "parties.csv:3 '\ufffdq\ufffdO"),
         (b"a\0b,TW,energy,,,,", "parties.csv:3: the line has a NUL byte. Save"),
         (b"Grid\rGrid,KR,energy,,,,", "parties.csv:3: not CSV: "),
         (b"x" * (MAX_LINE + 2), f"parties.csv:3: the line is longer than {MAX_LINE} bytes. Split"),

@@ -13,6 +13,8 @@ from haechi.model.location import Location
         (Location(offset=0), "byte 0"),
         (Location(path="a", field="src_ip", value="1.2.3.999"), "a field src_ip = '1.2.3.999'"),
         (Location(field="x"), "field x"),
+        (Location(value="x"), "'x'"),
+        (Location(path="a", line=1, value="x"), "a:1 'x'"),
     ],
 )
 def test_shown_as_a_person_looks_for_it(location: Location, shown: str) -> None:

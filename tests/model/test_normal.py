@@ -247,3 +247,14 @@ def test_idna_cases(name: str) -> None:
             assert normal.domain(text) == want.removesuffix("."), case
             seen += 1
     assert seen > 20
+
+
+def test_full_width_addresses_mean_what_ascii_ones_do() -> None:
+    assert normal.guess("９.９.９.７７") == (T.IPV4, "9.9.9.77")
+    assert normal.normalise(T.IPV4, "９．９．９．７７") == "9.9.9.77"
+    assert normal.guess("２００１：ｄｂ８：：１") == (T.IPV6, "2001:db8::1")
+
+
+def test_prose_is_not_called_an_address() -> None:
+    with pytest.raises(BadInput, match="a character that no domain has"):
+        normal.guess("furnished to do so:")

@@ -10,7 +10,8 @@ import pytest
 
 from haechi.model.clock import FixedClock
 from haechi.node import config as settings
-from haechi.node import doctor
+from haechi.node import doctor, keys
+from haechi.store.audit import AuditLog
 from haechi.store.files import locked
 from haechi.store.lake import Lake, Staged
 
@@ -18,6 +19,7 @@ CONFIG = settings.Config(
     version=settings.HOME_VERSION, node="n", party="p", party_uuid="u", country="TW", sector="government"
 )
 NOW = 1_790_000_000_000_000
+KEY = f"keys/{keys.FILE}"
 
 
 @pytest.fixture(autouse=True)
@@ -46,11 +48,13 @@ def filled(home: Path) -> Path:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     home = tmp_path / getattr(request, "param", "home")
-    (home / "keys").mkdir(mode=0o700, parents=True)
+    for name in ("keys", "audit"):
+        (home / name).mkdir(mode=0o700, parents=True)
     home.chmod(0o700)
-    for name in ("haechi.toml", "keys/node.key"):
-        (home / name).touch(mode=0o600)
     (home / "haechi.toml").write_text(settings.encode(CONFIG))
+    AuditLog.open(home / "audit", key=keys.create(home / KEY), clock=FixedClock(NOW), actor="user:kim").append(
+        "node.init"
+    )
     return home
 
 
@@ -79,9 +83,9 @@ def test_clock(at: int, state: str) -> None:
 
 
 def test_a_key_that_others_read(home: Path) -> None:
-    (home / "keys/node.key").chmod(0o640)
+    (home / KEY).chmod(0o640)
     check = doctor.rights(home)
-    assert (check.state, check.seen) == ("fail", f"{home}/keys/node.key 0640")
+    assert (check.state, check.seen) == ("fail", f"{home}/{KEY} 0640")
     assert check.advice.endswith(f"chmod -R go-rwx {home}")
 
 
@@ -147,7 +151,42 @@ def test_a_data_file_that_is_gone_and_none_that_is_there(home: Path) -> None:
     assert [check.state for check in doctor.lake_checks(home / "lake", FixedClock(NOW))] == ["ok", "ok"]
     file.unlink()
     (check,) = doctor.lake_checks(home / "lake", FixedClock(NOW))
-    assert (check.state, check.seen) == ("fail", f"1 of 1 files are missing, first {file}")
+    assert (check.state, check.seen) == (
+        "fail",
+        f"1 of 1 files are missing or damaged, first {file}: No such file or directory",
+    )
+    assert "make a new node and ingest the logs there" in check.advice
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 1000, b"PAR1", b"PAR1" + b"x" * 5000 + b"PAR1"])
+def test_a_data_file_that_is_damaged(home: Path, content: bytes) -> None:
+    file = filled(home)
+    file.write_bytes(content)
+    (check,) = doctor.lake_checks(home / "lake", FixedClock(NOW))
+    assert (check.name, check.state) == ("lake", "fail")
+    assert check.seen.startswith(f"1 of 1 files are missing or damaged, first {file}: ")
+
+
+@pytest.mark.parametrize(
+    ("gone", "name"),
+    [(KEY, "key"), ("audit/log.jsonl", "audit"), ("catalog.sqlite", "catalog"), ("lake", "lake")],
+)
+def test_a_part_that_is_gone(home: Path, gone: str, name: str) -> None:
+    sqlite3.connect(home / "catalog.sqlite").close()
+    filled(home)
+    (home / gone).rename(home.parent / "gone")
+    failed = [check for check in doctor.examine(home, FixedClock(NOW)) if check.state == "fail"]
+    assert [check.name for check in failed] == [name]
+    assert failed[0].advice
+
+
+def test_a_key_or_an_audit_log_that_is_spoilt(home: Path) -> None:
+    assert [check.state for check in doctor.key_and_audit(home)] == ["ok", "ok"]
+    log = home / "audit/log.jsonl"
+    log.write_bytes(log.read_bytes().replace(b"kim", b"lee"))
+    assert [(check.name, check.state) for check in doctor.key_and_audit(home)] == [("key", "ok"), ("audit", "fail")]
+    (home / KEY).write_text("no key")
+    assert [(check.name, check.state) for check in doctor.key_and_audit(home)] == [("key", "fail")]
 
 
 def test_when_upkeep_pays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

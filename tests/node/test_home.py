@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from haechi.model.clock import FixedClock
-from haechi.model.errors import BadInput, Conflict, NodeCannot, NotFound, UsageError
+from haechi.model.errors import BadInput, Conflict, NodeCannot, UsageError
 from haechi.node.home import Home, find_home
 from haechi.store.catalog import parties
 
@@ -115,7 +115,7 @@ def test_an_init_that_fails_midway_leaves_nothing(tmp_path: Path, monkeypatch: p
 
 
 def test_no_home_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match=r"no node at .*/node\. Make one with 'haechi init"):
+    with pytest.raises(NodeCannot, match=r"no node at .*/node\. Make one with 'haechi init"):
         Home.open(tmp_path / "node")
 
 

@@ -210,3 +210,16 @@ def test_a_text_of_several_types_is_found_in_all(home: Home, tmp_path: Path) -> 
     indicators.add(home, [tmp_path / "a.txt"], kind=T.JA3, source="ja3")
     assert {known.type for known in lookup.lookup(home, "A" * 32).values} == {"md5", "ja3"}
     assert [value.type for value in indicators.find(home, "A" * 32, T.JA3)] == [T.JA3]
+
+
+def test_what_is_no_list_in_a_folder_is_passed_over(home: Home, tmp_path: Path) -> None:
+    folder = tmp_path / "lists"
+    folder.mkdir()
+    for name in ("LICENSE", "README.txt", "group.adoc", "notes.MD", "list.txt"):
+        (folder / name).write_text("evil.example\n")
+    told = indicators.add(home, [folder])
+    assert [(Path(one.path).name, one.format, one.added) for one in told] == [
+        ("list.txt", "plain", 1),
+        *((name, "skipped", 0) for name in ("LICENSE", "README.txt", "group.adoc", "notes.MD")),
+    ]
+    assert [one.added for one in indicators.add(home, [folder / "group.adoc"])] == [1], "named directly"

@@ -152,3 +152,14 @@ def test_a_taken_prefix_is_a_conflict(home: Home) -> None:
     imported(home, HEAD + GRID)
     with pytest.raises(Conflict, match="belongs to 'Hangang Grid' already"):
         parties.add(home, name="Fab", country="TW", sector="energy", networks=["203.0.113.0/24"])
+
+
+def test_a_second_line_of_one_party_takes_nothing_away(home: Home) -> None:
+    content = (
+        HEAD + "Fab,TW,energy,192.0.2.0/24,,,\nFab,TW,energy,198.51.100.0/24,,,\nFab,KR,energy,203.0.113.0/24,,,\n"
+    )
+    found = imported(home, content)
+    assert (found.added, said(found, home)[0][:60]) == (
+        2, "parties.csv:3 field name = 'Fab': the party stands in line 2"
+    )  # fmt: skip
+    assert imported(home, content).unchanged == 2

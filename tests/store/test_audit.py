@@ -21,8 +21,8 @@ KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 CLOCK = FixedClock(1_790_000_000_000_000)
 
 
-def open_log(folder: Path, every: int = 32) -> AuditLog:
-    return AuditLog.open(folder, key=KEY, clock=CLOCK, actor="user:kim", every=every)
+def open_log(folder: Path) -> AuditLog:
+    return AuditLog.open(folder, key=KEY, clock=CLOCK, actor="user:kim")
 
 
 def test_an_entry_is_one_canonical_line(tmp_path: Path) -> None:
@@ -42,6 +42,7 @@ def test_an_entry_is_one_canonical_line(tmp_path: Path) -> None:
 
 def test_an_entry_is_on_disk_before_append_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = open_log(tmp_path)
+    log.append("node.init")
     synced: list[int] = []
 
     def fsync(descriptor: int, real: Any = os.fsync) -> None:
@@ -66,16 +67,27 @@ def test_the_new_logs_folder_is_synced_too(tmp_path: Path, monkeypatch: pytest.M
     assert folders == [tmp_path.stat().st_ino]
 
 
-def test_every_so_many_entries_the_head_is_signed(tmp_path: Path) -> None:
-    log = open_log(tmp_path, every=3)
-    for _ in range(7):
+def test_each_entry_is_signed(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    for _ in range(3):
         log.append("node.start")
     signed = [json.loads(line)["seq"] for line in (tmp_path / CHECKPOINTS).read_bytes().splitlines()]
-    assert signed == [3, 6]
+    assert signed == [1, 2, 3]
+    assert verify(tmp_path, KEY.public_key()).signed == 3
+    (tmp_path / LOG).write_bytes((tmp_path / LOG).read_bytes().splitlines(keepends=True)[0])
+    with pytest.raises(NotVerified, match="a checkpoint signed 3 entries, 1 are left"):
+        verify(tmp_path, KEY.public_key())
+
+
+def test_a_checkpoint_that_is_asked_for_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = open_log(tmp_path)
+    log.append("node.start")
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
     made = log.checkpoint()
     assert made is not None
-    assert made.seq == 7
-    assert verify(tmp_path, KEY.public_key()).signed == 7
+    assert made.seq == 1
+    assert synced == [(tmp_path / CHECKPOINTS).stat().st_ino]
 
 
 def test_an_empty_log_has_nothing_to_sign(tmp_path: Path) -> None:
@@ -84,7 +96,7 @@ def test_an_empty_log_has_nothing_to_sign(tmp_path: Path) -> None:
 
 
 def _append_many(folder: Path, worker: int) -> None:
-    log = open_log(folder, every=10)
+    log = open_log(folder)
     for number in range(40):
         log.append("test.append", subject=f"{worker}-{number}")
 
@@ -98,7 +110,7 @@ def test_processes_that_append_side_by_side_keep_one_chain(tmp_path: Path) -> No
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0, 0]
     found = verify(tmp_path, KEY.public_key())
-    assert (found.entries, found.checkpoints, found.signed) == (80, 8, 80)
+    assert (found.entries, found.checkpoints, found.signed) == (80, 80, 80)
     subjects = [entry.subject for entry in open_log(tmp_path).entries()]
     for worker_id in range(2):  # each process's entries stand in the order in which it wrote them
         mine = [subject for subject in subjects if subject.startswith(f"{worker_id}-")]
@@ -106,7 +118,7 @@ def test_processes_that_append_side_by_side_keep_one_chain(tmp_path: Path) -> No
 
 
 def _append_for_ever(folder: Path, said: Connection) -> None:
-    log = open_log(folder, every=5)
+    log = open_log(folder)
     while True:
         said.send(log.append("test.append").seq)
 
@@ -148,6 +160,7 @@ def test_a_torn_last_line_is_moved_aside_and_said(tmp_path: Path, kept: int) -> 
     log.append("node.stop")
     torn = (tmp_path / LOG).read_bytes()[len(whole) :][:kept]
     (tmp_path / LOG).write_bytes(whole + torn)
+    (tmp_path / CHECKPOINTS).write_bytes((tmp_path / CHECKPOINTS).read_bytes().splitlines(keepends=True)[0])
     assert verify(tmp_path, KEY.public_key()).torn == len(torn)
 
     again = open_log(tmp_path)
@@ -171,7 +184,7 @@ def test_a_line_torn_while_the_log_is_open_is_found_too(tmp_path: Path) -> None:
 
 
 def test_a_torn_checkpoint_does_not_spoil_the_next(tmp_path: Path) -> None:
-    log = open_log(tmp_path, every=1)
+    log = open_log(tmp_path)
     log.append("node.start")
     signed = (tmp_path / CHECKPOINTS).read_bytes()
     (tmp_path / CHECKPOINTS).write_bytes(signed[:-30])

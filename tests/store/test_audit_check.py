@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from haechi.model.clock import FixedClock
-from haechi.model.errors import NotFound, NotVerified
+from haechi.model.errors import NodeCannot, NotVerified
 from haechi.store.audit import CHECKPOINTS, LOG, START, AuditLog, Checkpoint, digest
 from haechi.store.audit_check import verify
 
@@ -20,11 +20,12 @@ Lines = list[bytes]
 
 
 def filled(folder: Path, entries: int = 6) -> Lines:
-    """A log with a checkpoint at the 4th and at the last entry."""
-    log = AuditLog.open(folder, key=KEY, clock=FixedClock(1_790_000_000_000_000), actor="user:kim", every=4)
+    """A log that lost all signatures but those of the 4th and the last entry."""
+    log = AuditLog.open(folder, key=KEY, clock=FixedClock(1_790_000_000_000_000), actor="user:kim")
     for number in range(entries):
         log.append("parties.add", subject=f"party--{number}")
-    log.checkpoint()
+    signed = (folder / CHECKPOINTS).read_bytes().splitlines(keepends=True)
+    (folder / CHECKPOINTS).write_bytes(signed[3] + signed[-1])
     return (folder / LOG).read_bytes().splitlines(keepends=True)
 
 
@@ -138,5 +139,5 @@ def test_a_checkpoint_kept_elsewhere_finds_both_files_put_back(tmp_path: Path) -
 
 
 def test_no_log_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="no audit log at"):
+    with pytest.raises(NodeCannot, match="no audit log at"):
         verify(tmp_path, PUBLIC)

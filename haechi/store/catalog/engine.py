@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, MetaData, create_engine, event, inspe
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from haechi.model.errors import MissingExtra, NodeCannot, NotFound, UsageError
+from haechi.model.errors import MissingExtra, NodeCannot, UsageError
 from haechi.store.catalog.base import METADATA
 
 # In order; the last is what this version of Haechi writes. A test compares them with the files in migrations/.
@@ -66,7 +66,7 @@ def open_engine(url: str, *, create: bool) -> CatalogEngine:
     """The catalog at `url` (sqlite:///PATH, postgresql://...), its schema brought up to date.
 
     With `create` an empty database gets its tables; a SQLite file is made with rights 0600. Without it a missing
-    catalog is `NotFound`. Raises `NodeCannot` where the database can't be reached or is newer than this software,
+    catalog is `NodeCannot`. Raises it too where the database can't be reached or is newer than this software,
     `UsageError` for a URL of another kind, `MissingExtra` without psycopg.
     """
     place = _place(url)
@@ -133,7 +133,7 @@ def _prepare_file(path: Path, *, create: bool) -> None:
     if path.exists():
         return
     if not create:
-        raise NotFound(f"no catalog at {path}", advice="Make the node with 'haechi init'")
+        raise NodeCannot(f"no catalog at {path}", advice="See 'haechi doctor'")
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:  # another process was first
@@ -188,7 +188,7 @@ def _bring_up_to_date(engine: CatalogEngine, *, create: bool) -> None:
             advice="Update Haechi: an older one would misread it",
         )
     if not found and not create:
-        raise NotFound("the catalog's database has no tables", advice="Make the node with 'haechi init'")
+        raise NodeCannot("the catalog's database has no tables", advice="Make the node with 'haechi init'")
     with engine.begin() as conn:
         if conn.dialect.name == "postgresql":
             conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})

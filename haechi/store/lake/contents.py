@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from haechi.store.lake import parquet
 from haechi.store.lake.table import Lake
 
 _MIDNIGHT = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,10 +53,17 @@ def stats(lake: Lake) -> list[Part]:
     ]
 
 
-def missing(lake: Lake) -> list[Path]:
-    """The files that the log names and that aren't there."""
-    paths = (lake.path / one["path"] for one in lake.additions())
-    return [path for path in paths if not path.exists()]
+def flaws(lake: Lake) -> list[Damage]:
+    """The files that the log names and whose ends or size show that they aren't whole. What lies between isn't read."""
+    found = []
+    for one in lake.additions():
+        path = lake.path / one["path"]
+        why = parquet.flaw(path)
+        if not why and path.stat().st_size != one["size_bytes"]:
+            why = f"{path.stat().st_size} bytes, {one['size_bytes']} in the log"
+        if why:
+            found.append(Damage(path, why))
+    return found
 
 
 def check(lake: Lake) -> Iterator[Damage]:

@@ -5,6 +5,7 @@ encoding is a third of an ingest; compaction writes zstd. Statistics only of `ts
 outlive the text in the file's footer.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,22 @@ _REPEATED = frozenset({
     "matcher", "field", "reason", "reader",
 })  # fmt: skip
 _FOLDERS = frozenset(column.name for column in PARTITION_COLUMNS)
+_MAGIC = b"PAR1"  # both ends of a file: https://parquet.apache.org/docs/file-format/
+_FOOTER = 8  # bytes: the length of the metadata and the magic
+
+
+def flaw(file: Path) -> str:
+    """Why the file can't be a whole Parquet file, by its ends alone; empty where they are right."""
+    try:
+        with file.open("rb") as opened:
+            size = os.fstat(opened.fileno()).st_size
+            begin = opened.read(len(_MAGIC))
+            opened.seek(max(0, size - _FOOTER))
+            end = opened.read()
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    fits = int.from_bytes(end[:-4], "little") <= size - len(_MAGIC) - _FOOTER
+    return "" if fits and begin == _MAGIC and end.endswith(_MAGIC) else "not a whole Parquet file"
 
 
 def write(table: pa.Table, file: Path) -> None:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -276,12 +277,18 @@ class Lake:
             return connection.sql(sql, params=parameters or None).to_arrow_table()
 
     def connect(self, days: Sequence[int] | None = None) -> duckdb.DuckDBPyConnection:
-        """A DuckDB connection with the three views; file access beyond them is closed to the SQL."""
+        """A DuckDB connection with the three views; file access beyond them is closed to the SQL.
+
+        Raises `NodeCannot` naming a file that isn't there or isn't whole, or the folder of one whose footer is damaged.
+        """
+        chosen = {kind: self.files(kind, days) for kind in (EVENT, SIGHTING, QUARANTINE)}
+        for name in chain.from_iterable(chosen.values()):
+            if why := parquet.flaw(Path(name)):
+                raise NodeCannot(f"the lake's file {name} can't be read: {why}", advice="See 'haechi lake check'")
         connection = duckdb.connect(config={"threads": 2})
         connection.execute("set TimeZone='UTC'; set enable_progress_bar=false")
         connection.register("nothing", LAKE_SCHEMA.empty_table())
-        for kind in (EVENT, SIGHTING, QUARANTINE):
-            files = self.files(kind, days)
+        for kind, files in chosen.items():
             source = "select * from nothing"
             if files:
                 names = ", ".join("'" + literally(name) + "'" for name in files)
@@ -289,7 +296,13 @@ class Lake:
                     f" union all by name select * from read_parquet([{names}], union_by_name=true, hive_partitioning=true,"
                     " hive_types={'kind': VARCHAR, 'day': DATE})"
                 )
-            connection.execute(f"create view {kind} as {source}")
+            try:
+                connection.execute(f"create view {kind} as {source}")
+            except duckdb.Error as error:  # the view is right: a file's footer isn't
+                folder, why = self.path / f"kind={kind}", str(error).splitlines()[0]
+                raise NodeCannot(
+                    f"a file of {folder} can't be read: {why}", advice="See 'haechi lake check'"
+                ) from error
         plain, pattern = str(self.path).replace("'", "''"), literally(str(self.path))
         connection.execute(f"set allowed_directories=['{plain}', '{pattern}']")
         connection.execute("set enable_external_access=false; set lock_configuration=true")

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from haechi.model.errors import MissingExtra, NodeCannot, NotFound, UsageError
+from haechi.model.errors import MissingExtra, NodeCannot, UsageError
 from haechi.store.catalog import engine as catalog
 from haechi.store.catalog import parties
 from haechi.store.catalog.engine import REVISIONS, all_tables, open_engine, sqlite_url, version
@@ -187,10 +187,10 @@ def test_a_newer_schema_is_refused_and_left_alone(database_url: str) -> None:
 
 
 def test_a_catalog_that_is_not_there_is_not_made_by_chance(tmp_path: Path, postgresql_url: str) -> None:
-    with pytest.raises(NotFound, match="no catalog at"):
+    with pytest.raises(NodeCannot, match="no catalog at"):
         open_engine(sqlite_url(tmp_path / "c.sqlite"), create=False)
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(NotFound, match="the catalog's database has no tables"):
+    with pytest.raises(NodeCannot, match="the catalog's database has no tables"):
         open_engine(postgresql_url, create=False)
     plain = create_engine(postgresql_url)
     assert inspect(plain).get_table_names() == []

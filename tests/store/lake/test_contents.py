@@ -6,7 +6,7 @@ import pytest
 
 from haechi.model.event import EVENT, SIGHTING
 from haechi.store.lake import Lake
-from haechi.store.lake.contents import Damage, Part, check, missing, stats
+from haechi.store.lake.contents import Damage, Part, check, flaws, stats
 
 DAY = 20_000
 US = 86_400_000_000
@@ -50,12 +50,12 @@ def test_rows_files_and_span_by_kind_and_day(lake: Lake) -> None:
 
 
 def test_an_empty_lake(lake: Lake) -> None:
-    assert (stats(lake), missing(lake), list(check(lake))) == ([], [], [])
+    assert (stats(lake), flaws(lake), list(check(lake))) == ([], [], [])
 
 
 def test_a_sound_lake_under_any_name(lake: Lake) -> None:
     write(lake, 1_000)
-    assert (missing(lake), list(check(lake))) == ([], [])
+    assert (flaws(lake), list(check(lake))) == ([], [])
 
 
 def test_what_is_gone_cut_damaged_or_another_file(lake: Lake) -> None:
@@ -66,7 +66,7 @@ def test_what_is_gone_cut_damaged_or_another_file(lake: Lake) -> None:
     page = bytearray(damaged.read_bytes())
     page[4:60] = bytes(56)
     damaged.write_bytes(page)
-    assert missing(lake) == [gone]
+    assert {flaw.path for flaw in flaws(lake)} == {gone, cut, other}, "what lies between the ends isn't read"
     found = {damage.path: damage.why for damage in check(lake)}
     assert set(found) == {gone, cut, damaged, other}
     assert found[other] == "2 rows, 4 in the log"

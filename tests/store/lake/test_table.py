@@ -320,6 +320,23 @@ def test_a_lake_that_nobody_may_write_to_is_read(lake: Lake, monkeypatch: pytest
     assert offsets(Lake(lake.path)) == [0, 1, 2]
 
 
+@pytest.mark.parametrize("content", [None, b"", b"garbage" * 1000, b"PAR1" + b"x" * 5000 + b"PAR1"])
+def test_a_file_that_is_gone_or_damaged_is_named(lake: Lake, content: bytes | None) -> None:
+    staged = put(lake)
+    lake.commit([staged, put(lake, first=3)], {"a": 1})
+    file = lake.path / staged.path
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(NodeCannot, match=rf"{re.escape(str(file))} can't be read: .*haechi lake check"):
+        offsets(lake)
+
+
+def test_a_fault_in_our_own_sql_stays_one(lake: Lake) -> None:
+    with pytest.raises(duckdb.Error):
+        lake.query("select nothing_of_that_name from event")
+
+
 def test_parameters_are_values_not_sql(lake: Lake) -> None:
     lake.commit([put(lake)], {"a": 1})
     found = lake.query("select raw_offset from event where raw_offset >= $low", {"low": 1})
