@@ -39,7 +39,6 @@ def command(
     from haechi.node.ingest import IngestProgress, ingest
 
     with progress(text("ingest.label"), unit="bytes", quiet=as_json) as step:
-
         committed = 0
 
         def show(at: IngestProgress) -> None:
