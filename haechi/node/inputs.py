@@ -72,8 +72,8 @@ def open_input(
 ) -> OpenInput:
     """Open a log and find the input that it continues, or note a new one.
 
-    Raises NothingInIt for an empty file. A log that is the beginning of an input brings nothing new. Where that can't be told, for the longer log isn't where
-    it was, raises BadInput; with `again` it is a new input.
+    Raises NothingInIt for an empty file. A log that is the beginning of an input brings nothing new. Where that can't be
+    told, for the longer log isn't where it was, raises BadInput; with `again` it is a new input.
     """
     source = Source(path)
     try:

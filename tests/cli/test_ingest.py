@@ -113,6 +113,18 @@ def test_the_table_says_what_was_read_before_and_how(
     assert f"haechi quarantine replay --input {log} --format suricata-eve" in told
 
 
+def test_an_empty_log_and_events_that_show_nothing_are_told(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty, asa = tmp_path / "empty.log", tmp_path / "asa.log"
+    empty.touch()
+    asa.write_text("Dec 10 06:55:46 fw %ASA-6-302013: Built outbound TCP connection 1 for outside:192.0.2.1/443\n")
+    assert main(["--home", str(home), "ingest", str(empty), str(asa), "--zone", "Asia/Seoul"]) == 0
+    told = capsys.readouterr().err
+    assert f"{empty}: nothing in it yet" in told
+    assert f"{asa}: 1 of 1 events show nothing that can be matched" in told
+
+
 def test_the_bar_shows_bytes_of_all_events_a_second_and_when_it_ends(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

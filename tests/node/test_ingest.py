@@ -260,6 +260,7 @@ def test_folders_and_globs(node: Any, tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     assert expand([folder]) == [folder / "a.json", folder / "b.json", folder / "deep" / "c.json"]
     assert expand([f"{folder}/*.json", "-"]) == [folder / "a.json", folder / "b.json", None]
+    assert expand([f"{folder}/*"]) == expand([folder]), "a folder that a glob names is searched, nothing hidden is"
     with pytest.raises(UsageError, match="nothing matches"):
         expand([f"{folder}/*.absent"])
     odd = folder / "[1]?.json"
