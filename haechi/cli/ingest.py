@@ -1,7 +1,8 @@
 """`haechi ingest`: logs into the lake, matched as they come in."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,9 +14,13 @@ from haechi.report.messages import text
 
 HELP = text("help.ingest.command")
 
+if TYPE_CHECKING:
+    from haechi.node.ingest import FileResult
+
 PathsArgument = Annotated[list[str], typer.Argument(metavar="FILE|FOLDER|-...", help=text("help.ingest.paths"))]
 FormatOption = Annotated[str, typer.Option("--format", metavar="NAME", help=text("help.ingest.format"))]
 SensorOption = Annotated[str, typer.Option("--sensor", metavar="NAME", help=text("help.ingest.sensor"))]
+ObserverOption = Annotated[str, typer.Option("--observer", metavar="PARTY", help=text("help.ingest.observer"))]
 ZoneOption = Annotated[str, typer.Option("--zone", metavar="ZONE", help=text("help.ingest.zone"))]
 MappingOption = Annotated[Path | None, typer.Option("--mapping", metavar="FILE", help=text("help.ingest.mapping"))]
 AgainOption = Annotated[bool, typer.Option("--again", help=text("help.ingest.again"))]
@@ -25,6 +30,7 @@ def command(
     paths: PathsArgument,
     format_name: FormatOption = "auto",
     sensor: SensorOption = "default",
+    observer: ObserverOption = "",
     zone: ZoneOption = "",
     mapping: MappingOption = None,
     again: AgainOption = False,
@@ -50,7 +56,15 @@ def command(
 
         try:
             result = ingest(
-                opened, paths, format=format_name, sensor=sensor, zone=zone, mapping=mapping, again=again, progress=show
+                opened,
+                paths,
+                format=format_name,
+                sensor=sensor,
+                observer=observer,
+                zone=zone,
+                mapping=mapping,
+                again=again,
+                progress=show,
             )
         except KeyboardInterrupt:
             note(text("ingest.stopped", events=committed))
@@ -79,22 +93,10 @@ def command(
             right=[text("ingest.heading." + key) for key in ("events", "sightings", "quarantined", "blank", "read")],
         ),
     )
-    for file in result.files:
-        if file.problem:
-            note(text("error.line", reason=file.problem))
-        elif not file.reader:
-            note(text("ingest.empty", path=file.path))
-        elif file.same:
-            note(text("ingest.same", path=file.path, other=file.same))
-        elif file.already and not file.bytes:
-            note(text("ingest.already", path=file.path, size=size(file.already)))
-        if file.before:
-            how = "csv --mapping FILE" if mapping else file.reader
-            note(text("ingest.before", path=file.path, before=file.before, how=how))
-        if file.dark:
-            note(text("ingest.dark", path=file.path, dark=file.dark, events=file.events, reader=file.reader))
-        if file.left:
-            note(text("ingest.left", path=file.path, count=file.left))
+    for remark in _remarks(
+        result.files, by_content=format_name == "auto" and mapping is None, mapped=mapping is not None
+    ):
+        note(remark)
     note(
         text("ingest.done", events=result.events, sightings=result.sightings, quarantined=result.quarantined,
              seconds=result.seconds, rate=result.events / max(result.seconds, 1e-9))
@@ -103,3 +105,27 @@ def command(
         note(text("ingest.see_quarantine"))
     if result.quarantined or any(f.problem for f in result.files):
         raise typer.Exit(1)
+
+
+def _remarks(files: Sequence["FileResult"], *, by_content: bool, mapped: bool) -> Iterator[str]:
+    """What a person should know of each log beside the counts; how it was recognised once for each format and reason."""
+    if by_content:
+        shown = {(f.reader, f.why): f.path for f in files if f.events or f.quarantined}
+        for (reader, why), path in shown.items():
+            yield text("ingest.recognised", path=path, reader=reader, why=why)
+    for file in files:
+        if file.problem:
+            yield text("error.line", reason=file.problem)
+        elif not file.reader:
+            yield text("ingest.empty", path=file.path)
+        elif file.same:
+            yield text("ingest.same", path=file.path, other=file.same)
+        elif file.already and not file.bytes:
+            yield text("ingest.already", path=file.path, size=size(file.already))
+        if file.before:
+            how = "csv --mapping FILE" if mapped else file.reader
+            yield text("ingest.before", path=file.path, before=file.before, how=how)
+        if file.dark:
+            yield text("ingest.dark", path=file.path, dark=file.dark, events=file.events, reader=file.reader)
+        if file.left:
+            yield text("ingest.left", path=file.path, count=file.left)

@@ -22,7 +22,7 @@ from haechi.model.marking import Tlp
 from haechi.model.source_object import Refused, SourceObject
 from haechi.node.home import Home
 from haechi.node.unpacked import STDIN, Meter, unpacked
-from haechi.store.catalog import indicator_changes, indicator_load, indicators
+from haechi.store.catalog import driver, indicator_changes, indicator_load, indicators
 from haechi.store.catalog.indicator_load import Loaded
 
 # What stands beside lists in a folder and is none: read as a plain list, its links would become indicators.
@@ -245,13 +245,12 @@ def _warn(conn: Connection, loaded: Loaded) -> int:
     if above == loaded.first_new_value and not loaded.values:
         return 0
     lists = _lists()
-    hit: set[int] = set()
     hits: list[tuple[int, str]] = []
-    for kind, ids, texts in indicator_changes.values_above(conn, above):
-        hits += [(ids[place], name) for place, name in lists.suppressing(kind, texts)]
+    with driver.without_collector():
+        for kind, ids, texts in indicator_changes.values_above(conn, above):
+            hits += [(ids[place], name) for place, name in lists.suppressing(kind, texts)]
     indicator_changes.set_warnings(conn, hits)
-    hit.update(id for id, _ in hits if id > loaded.first_new_value)
-    return len(hit)
+    return len({id for id, _ in hits if id > loaded.first_new_value})
 
 
 @cache  # a second to index; they can't change while the process lives

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 import msgspec
+from sqlalchemy import Connection
 
 from haechi.detect.index import Index
 from haechi.ingest.engines.delimited.csv_mapping import csv_reader, load_mapping
@@ -92,6 +93,7 @@ def ingest(
     *,
     format: str = "auto",
     sensor: str = "default",
+    observer: str = "",
     zone: str = "",
     mapping: Path | None = None,
     again: bool = False,
@@ -99,14 +101,19 @@ def ingest(
 ) -> IngestResult:
     """Read the logs into the node's lake and match them. Paths may be files, folders or "-" for standard input.
 
-    A log that can't be opened or isn't recognised is left out and says why in its result's `problem`; the others are
-    read; so is one of which can't be told whether it was read, unless `again` says that it wasn't. `progress` is told some times a second how far it is, and after each commit. Raises UsageError, before anything
-    is read, where the call itself is wrong (no such format, a wrong mapping), and NodeCannot where the disk is full or
-    fails: what was committed until then stays, and the same call goes on from there.
+    `observer` names the party that owns a new sensor, else it is this node's. A log that can't be opened or isn't
+    recognised is left out and says why in its result's `problem`, the others are read; so is one of which can't be told
+    whether it was read, unless `again` says that it wasn't. `progress` is told some times a second how far it is, and
+    after each commit. Raises UsageError, before anything is read, where the call itself is wrong (no such format or party,
+    a wrong mapping), Conflict where the sensor is another party's, and NodeCannot where the disk is full or fails: what
+    was committed until then stays, and the same call goes on from there.
     """
     begun = time.perf_counter()
     inputs_given = expand(paths)
-    with disk_errors("the batch"), _Run(home, format, sensor, zone, mapping, progress, again=again) as run:
+    with (
+        disk_errors("the batch"),
+        _Run(home, format, sensor, zone, mapping, progress, observer=observer, again=again) as run,
+    ):
         try:
             run.read(inputs_given)
         finally:  # what was committed until then stays, and stands in the audit log
@@ -127,7 +134,7 @@ def expand(paths: Iterable[Path | str]) -> list[Path | None]:
             found += sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path)))
         elif not path.exists() and any(c in str(given) for c in "*?["):
             matches = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
-            matches = [m for m in matches if not any(_hidden(Path(part)) for part in {*m.parts} - {*path.parts})]
+            matches = [m for m in matches if not any(p.startswith(".") and p not in path.parts for p in m.parts)]
             if not matches:
                 raise UsageError(f"{given}: nothing matches", advice="Check the pattern")
             for match in matches:
@@ -139,6 +146,18 @@ def expand(paths: Iterable[Path | str]) -> list[Path | None]:
 
 def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
+
+
+def _owner(connection: Connection, home: Home, sensor: str, observer: str) -> int:
+    """The party that owns the sensor: the one that was named, else the one that it has, else this node's."""
+    if not observer:
+        known = [one for one in sensors.list_sensors(connection) if one.name == sensor.strip()]
+        return known[0].party_id if known else home.party_id
+    found = [party for party in parties.list_parties(connection) if party.name == observer]
+    if not found:
+        raise UsageError(f"no party {observer!r}", advice="See 'haechi parties list'")
+    here = [party for party in found if party.country == home.config.country]
+    return (here or found)[0].id
 
 
 class _Run:
@@ -153,6 +172,7 @@ class _Run:
         mapping: Path | None,
         progress: Callable[[IngestProgress], None] | None,
         *,
+        observer: str,
         again: bool,
     ) -> None:
         self._again = again
@@ -166,7 +186,8 @@ class _Run:
         self._begun = time.perf_counter()
         self._lake = Lake(home.lake_path)
         with home.catalog().begin() as connection:
-            self._sensor = sensors.get_or_add(connection, sensor, home.party_id, zone)
+            owner = _owner(connection, home, sensor, observer)
+            self._sensor = sensors.get_or_add(connection, sensor, owner, zone)
             self._parties = party_table(parties.networks(connection))
         self._inputs: list[OpenInput] = []
         self._results: list[FileResult] = []

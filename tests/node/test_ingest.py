@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from haechi.model.errors import NodeCannot, UsageError
+from haechi.model.errors import Conflict, NodeCannot, UsageError
 from haechi.node import ingest as ingest_module
 from haechi.node.batch import Batch
 from haechi.node.ingest import IngestProgress, expand, ingest
-from haechi.store.catalog import inputs
+from haechi.store.catalog import inputs, parties
 from haechi.store.lake import Lake
 from haechi.store.lake import table as lake_table
 from tests.journeys.small import sized
@@ -143,6 +143,24 @@ def test_another_sensors_log_is_another_input(node: Any) -> None:
     assert ingest(node.home, [path], sensor="north").events == 5
     assert ingest(node.home, [path], sensor="south").events == 5
     assert ingest(node.home, [path], sensor="north").events == 0
+
+
+def test_the_observing_party_is_the_sensors(node: Any) -> None:
+    with node.home.catalog().connect() as connection:
+        ids = {party.name: party.id for party in parties.list_parties(connection)}
+
+    def reads(name: str, **options: Any) -> list[int]:
+        ingest(node.home, [node.log(lines_of(node, 3, len(name)), name)], sensor="fab-1", **options)
+        return [
+            row["observer_id"] for row in Lake(node.home.lake_path).query("select observer_id from event").to_pylist()
+        ]
+
+    assert reads("a.json", observer="Fab") == [ids["Fab"]] * 3
+    assert reads("bb.json") == [ids["Fab"]] * 6, "a sensor keeps its party"
+    with pytest.raises(Conflict, match="belongs to party"):
+        reads("ccc.json", observer="Grid")
+    with pytest.raises(UsageError, match="no party 'Nobody'"):
+        reads("ccc.json", observer="Nobody")
 
 
 def test_the_same_log_named_twice_is_read_once(node: Any) -> None:

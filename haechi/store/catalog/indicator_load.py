@@ -21,7 +21,7 @@ from haechi.store.catalog.indicator_merge import MERGE_OBJECTS, MERGE_PATTERNS, 
 from haechi.store.catalog.indicators import grow
 
 OBSERVED, ASSERTED = "observed", "asserted"
-_CACHE_KIB = 65_536  # of SQLite's page cache while a list is merged: its index then stays in memory
+_CACHE_KIB = 98_304  # of SQLite's page cache while a list is merged: its index then stays in memory
 _STAGED = ("staged_object", "staged_value", "staged_pattern", "staged_pair")
 
 _OBJECT_COLUMNS = (

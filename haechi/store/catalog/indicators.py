@@ -1,8 +1,6 @@
 """Questions to the catalog about indicators: what to match, what is known of a value, what is in it."""
 
-import gc
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +83,7 @@ def _arrow(conn: Connection, sql: str, columns: "Mapping[str, pa.DataType]") -> 
     import pyarrow.compute
 
     schema = pa.schema(list(columns.items()))
-    with _without_collector():
+    with driver.without_collector():
         batches = [
             pa.RecordBatch.from_arrays(
                 [pa.array(part, field.type) for part, field in zip(zip(*rows, strict=True), schema, strict=True)],
@@ -94,18 +92,6 @@ def _arrow(conn: Connection, sql: str, columns: "Mapping[str, pa.DataType]") -> 
             for rows in driver.rows(conn, sql)
         ]
     return pa.Table.from_batches(batches, schema)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Millions of short-lived tuples send Python's cycle collector through the heap again and again: half the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 _ASSERTIONS = """

@@ -1,6 +1,5 @@
 """Parties and what they own. The affected party of an event is the one with the longest prefix (DATA-MODEL.md, 4)."""
 
-import ipaddress
 from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
@@ -205,16 +204,6 @@ def networks(conn: Connection) -> list[tuple[str, int]]:
     """Every prefix and the party that owns it, by address; of nested ones the longest counts."""
     rows = conn.execute(select(PARTY_NETWORK.c.cidr, PARTY_NETWORK.c.party_id).order_by("first", PARTY_NETWORK.c.cidr))
     return [(row.cidr, row.party_id) for row in rows]
-
-
-def owner_of(conn: Connection, address: str) -> Party | None:
-    """The party whose network holds the address, by longest prefix."""
-    parsed = ipaddress.ip_network(ownership.network(address)).network_address
-    place = ownership.sortable(parsed)
-    holds = (PARTY_NETWORK.c.first <= place) & (PARTY_NETWORK.c.last >= place)
-    longest = PARTY_NETWORK.c.first.desc(), PARTY_NETWORK.c.last
-    id = conn.execute(select(PARTY_NETWORK.c.party_id).where(holds).order_by(*longest).limit(1)).scalar()
-    return None if id is None else get(conn, id)
 
 
 def _row(party: Party) -> dict[str, Any]:

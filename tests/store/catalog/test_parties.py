@@ -52,23 +52,6 @@ def test_networks_lists_every_prefix_with_its_party(engine: Engine) -> None:
         ]
 
 
-def test_the_longest_prefix_owns_an_address(engine: Engine) -> None:
-    owners = {
-        "198.51.100.127": "Formosa Fab",
-        "198.51.100.128": "Hangang Grid",
-        "198.51.100.255": "Hangang Grid",
-        "198.51.101.0": None,
-        "::ffff:198.51.100.1": "Formosa Fab",
-        "2001:db8::1": "Formosa Fab",
-        "2001:db9::1": None,
-    }
-    with engine.begin() as conn:
-        parties.add(conn, **FAB, networks=["198.51.100.0/24", "2001:db8::/32"])
-        parties.add(conn, **GRID, networks=["198.51.100.128/25"])
-        found = {address: parties.owner_of(conn, address) for address in owners}
-    assert {address: party.name if party else None for address, party in found.items()} == owners
-
-
 @pytest.mark.parametrize("owned", [{"networks": ["192.0.2.0/24"]}, {"domains": ["fab.example"]}])
 def test_two_parties_cannot_own_the_same(engine: Engine, owned: dict[str, list[str]]) -> None:
     with engine.begin() as conn:
