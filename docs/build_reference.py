@@ -11,7 +11,7 @@ from typing import Any
 from haechi.cli.main import available, load
 from haechi.ingest.readers import READERS
 from haechi.model import event
-from haechi.report.messages import text
+from haechi.messages.catalogue import text
 
 FOLDER = Path(__file__).parent / "reference"
 WRITTEN = "<!-- Written by docs/build_reference.py: edit the code, then run make docs. -->\n\n"

@@ -22,6 +22,7 @@ from haechi.cli.output import (
 )
 from haechi.formats import moment
 from haechi.formats.detectformat import Format
+from haechi.messages.catalogue import text
 from haechi.model import marking as markings
 from haechi.model.errors import BadInput, UsageError
 from haechi.model.indicator import ValueType
@@ -30,7 +31,6 @@ from haechi.node import indicators
 from haechi.node.home import Home, find_home
 from haechi.report import format as formats
 from haechi.report import table as tables
-from haechi.report.messages import text
 
 app = group(text("help.indicators.command"))
 
@@ -81,7 +81,7 @@ def add(
             actors=actor or (),
             progress=lambda done, total: step(done, total=total),
         )
-    refused = [BadInput(one.reason, location=one.location) for file in told for one in file.refused]
+    refused = [one for file in told for one in file.refused]
     documents = [_added(file) for file in told]
     emit({"files": documents}, as_json=as_json, table=lambda: _told(told))
     if any(file.bad for file in told):
@@ -95,13 +95,13 @@ def _marking(label: str) -> Tlp | None:
         return None
     found = markings.parse_tlp(label)
     if found is Tlp.RED and "RED" not in label.upper():
-        raise UsageError(text("indicators.no_marking", label=label), advice=text("indicators.markings"))
+        raise UsageError("indicators.no_marking", label=label)
     return found
 
 
 def _added(file: indicators.Added) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.to_builtins(file)
-    document["refused"] = refusal_documents([BadInput(one.reason, location=one.location) for one in file.refused])
+    document["refused"] = refusal_documents(file.refused)
     return document
 
 
@@ -190,9 +190,9 @@ def expire(
     """Close the values' assertions, or all that are outdated."""
     node = Home.open(find_home(home))
     if bool(values) == outdated:
-        raise UsageError(text("indicators.expire_what"))
+        raise UsageError("indicators.expire_what")
     if values and not why.strip():
-        raise UsageError(text("indicators.expire_why"))
+        raise UsageError("indicators.expire_why")
     closed = indicators.expire_outdated(node) if outdated else 0
     for value in values or ():
         closed += indicators.expire(node, value, why, source, kind)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from haechi.cli.output import HomeOption, JsonOption, emit, note, progress
+from haechi.messages.catalogue import text
 from haechi.node.home import Home, find_home
 from haechi.report import table
 from haechi.report.format import size
-from haechi.report.messages import text
 
 HELP = text("help.ingest.command")
 

@@ -4,12 +4,12 @@ import msgspec
 import typer
 
 from haechi.cli.output import HomeOption, JsonlOption, JsonOption, LimitOption, emit, emit_rows, group, note
+from haechi.messages.catalogue import text
 from haechi.model.errors import NotVerified
 from haechi.node import lake
 from haechi.node.home import Home, find_home
 from haechi.report import format as formats
 from haechi.report import table as tables
-from haechi.report.messages import text
 from haechi.store.lake import Lake, contents
 from haechi.store.lake.maintain import LONGEST_BATCH_HOURS
 

@@ -12,6 +12,7 @@ import typer
 from haechi.cli.failure import error_document
 from haechi.cli.output import HomeOption, JsonlOption, JsonOption, emit, emit_rows, note, write
 from haechi.cli.sightings import opened_document, record_lines, scope_text
+from haechi.messages.catalogue import text
 from haechi.model.errors import BadInput
 from haechi.model.indicator import Assertion, Verdict
 from haechi.node.home import Home, find_home
@@ -19,7 +20,6 @@ from haechi.node.lookup import Answer, Known, Thing, lookup_all
 from haechi.report import format as formats
 from haechi.report import record
 from haechi.report import table as tables
-from haechi.report.messages import text
 from haechi.store.catalog.indicator_views import Pattern
 
 HELP = text("help.lookup.command")

@@ -23,12 +23,12 @@ from haechi.cli.output import (
     write_table,
 )
 from haechi.formats.moment import micros
+from haechi.messages.catalogue import catalogue, text
 from haechi.model.errors import BadInput
 from haechi.node.home import Home, find_home
 from haechi.node.quarantine import Chosen, opened, parse, record
 from haechi.report import format as formats
 from haechi.report import table as tables
-from haechi.report.messages import catalogue, text
 from haechi.report.record import hex_lines, raw_text
 
 app = group(text("help.quarantine.command"))

@@ -6,8 +6,8 @@ from pathlib import Path
 from haechi.demo.score import Row
 from haechi.demo.story import Outcome
 from haechi.demo.world import SIDES
+from haechi.messages.catalogue import text
 from haechi.report import table as tables
-from haechi.report.messages import text
 from haechi.report.table import Table
 
 STAGES = {

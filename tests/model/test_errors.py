@@ -10,7 +10,7 @@ def test_bad_input_names_place_reason_and_advice() -> None:
 
 
 def test_a_missing_extra_says_how_to_install_it() -> None:
-    error = MissingExtra("psycopg", "postgresql")
+    error = MissingExtra("missing_extra", package="psycopg", extra="postgresql")
     assert str(error) == "psycopg isn't installed. Install it with: pip install 'haechi[postgresql]'"
 
 

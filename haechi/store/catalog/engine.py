@@ -98,7 +98,7 @@ def _place(url: str) -> URL:
         try:
             import_module("psycopg")
         except ImportError as error:
-            raise MissingExtra("psycopg", "postgresql") from error
+            raise MissingExtra("missing_extra", package="psycopg", extra="postgresql") from error
         return place.set(drivername="postgresql+psycopg")
     if backend == "sqlite" and place.database not in (None, "", ":memory:"):
         return place
