@@ -38,6 +38,8 @@ SOURCE = Table(
     Column("id", ID, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("marking", SmallInteger, nullable=False),  # for what the source leaves unmarked
+    Column("own", SmallInteger, nullable=False, server_default="0"),  # 1: we ourselves are the creator
+    Column("recipient_id", ID),  # the peer or consumer that sent it; null for files and feeds
     sqlite_autoincrement=True,
 )
 
@@ -49,8 +51,10 @@ OBJECT = Table(
     # The source's own id; of a list: its name and a digest of what its values share (marking, validity, context).
     Column("object_id", Text, nullable=False),
     Column("list_name", Text),  # null for objects with an id of their own
+    Column("changed", BigInteger, nullable=False, server_default="0"),  # exchange_tables.CHANGES at its last change
     UniqueConstraint("source_id", "object_id"),
     Index("ix_object_list", "source_id", "list_name"),
+    Index("ix_object_changed", "changed"),
     sqlite_autoincrement=True,
 )
 
