@@ -2,10 +2,10 @@
 
 import os
 import re
-from collections.abc import Iterator
 import sqlite3
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
