@@ -152,7 +152,11 @@ class Reader:
 
     def row(self, number: int, text: str) -> Iterator[BadInput]:
         plan = self._plan
-        cells = next(csv.reader([text], delimiter=plan.delimiter)) if '"' in text else text.split(plan.delimiter)
+        try:
+            cells = next(csv.reader([text], delimiter=plan.delimiter)) if '"' in text else text.split(plan.delimiter)
+        except csv.Error:  # a line break, but no quote stands at the cell's begin
+            yield BadInput("list.stray_quote", location=Location(path=self._path, line=number))
+            return
         if len(cells) != plan.width:
             if text.startswith("#"):
                 return

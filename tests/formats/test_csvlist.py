@@ -97,6 +97,15 @@ def test_a_quoted_cell_over_lines_and_blocks() -> None:
     assert len(list(record.records(1, b'"' + b"x\n" * 40_000))) > 0
 
 
+def test_a_quote_inside_a_cell_opens_nothing() -> None:
+    objects, refused = parsed(b'value,note\na.example,5" disk\nb.example,x\nc.example,6" disk\nd.example,x\n')
+    assert texts(objects) == [(T.DOMAIN, "d.example")]
+    assert [str(one) for one in refused] == [
+        "f:2: a quote stands inside a cell that doesn't begin with one, and the next one only on another line."
+        " Quote the whole cell, and double the quotes inside it"
+    ]
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
