@@ -134,6 +134,7 @@ def list_values(
     as_jsonl: JsonlOption = False,
 ) -> None:
     """Write the live values that fit, or the patterns."""
+    from haechi.cli.lookup import pattern_document
     from haechi.store.catalog import indicator_views
 
     most = 1_000_000_000 if as_jsonl or not limit else limit + 1
@@ -146,7 +147,7 @@ def list_values(
     }
     with Home.open(find_home(home)).catalog().connect() as conn:
         if patterns:
-            kept = [msgspec.to_builtins(one) for one in indicator_views.patterns(conn, most)]
+            kept = list(map(pattern_document, indicator_views.patterns(conn, most)))
             columns = {key: text(f"indicators.{key}") for key in ("source", "pattern_type", "reason", "pattern")}
             total = indicator_views.count_patterns(conn)
             emit_rows("patterns", kept, columns=columns, total=total, limit=limit, as_json=as_json, as_jsonl=as_jsonl)

@@ -94,6 +94,7 @@ def test_patterns_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "indicators", "add", str(DATA / "misp/normal.json"))
     _, out, _ = run(capsys, "indicators", "list", "--patterns", "--json")
     assert {row["pattern_type"] for row in json.loads(out)["patterns"]} == {"yara", "misp:mutex", "misp:uri"}
+    assert all(row["reason"] for row in json.loads(out)["patterns"])
 
 
 def test_verdict_and_expire(capsys: pytest.CaptureFixture[str]) -> None:
