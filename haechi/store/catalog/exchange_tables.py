@@ -120,8 +120,26 @@ LEDGER = Table(
     Column("value_id", ID),  # the value of a list's object; 0 where the object is one
     Column("body", LargeBinary),  # the bytes that leave
     Index("ix_ledger_object", "recipient_id", "object_id"),
-    Index("ix_ledger_unit", "recipient_id", "object_row", "value_id"),
+    Index("ix_ledger_unit", "recipient_id", "object_row", "value_id", "live"),  # a list's million rows by it alone
     sqlite_with_rowid=False,
+)
+
+# What an object refers to and can't leave without: both ends of a relationship, what was sighted.
+OBJECT_NEED = Table(
+    "object_need",
+    METADATA,
+    Column("needs", Text, primary_key=True),  # STIX id
+    Column("object_row", ID, primary_key=True, autoincrement=False),
+    Index("ix_object_need_row", "object_row"),
+    sqlite_with_rowid=False,
+)
+
+# Objects that were deleted whole, so that release finds what it had given out of them. Row ids are never reused.
+OBJECT_GONE = Table(
+    "object_gone",
+    METADATA,
+    Column("object_row", ID, primary_key=True, autoincrement=False),
+    Column("changed", BigInteger, nullable=False),  # CHANGES of then
 )
 
 PEER_STATE = Table(

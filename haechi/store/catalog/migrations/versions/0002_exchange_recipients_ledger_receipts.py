@@ -59,7 +59,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_ledger_object", "ledger", ["recipient_id", "object_id"], unique=False)
-    op.create_index("ix_ledger_unit", "ledger", ["recipient_id", "object_row", "value_id"], unique=False)
+    op.create_index("ix_ledger_unit", "ledger", ["recipient_id", "object_row", "value_id", "live"], unique=False)
     op.create_table(
         "nonce",
         sa.Column("key_id", sa.Text(), nullable=False),
@@ -69,6 +69,24 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_nonce_expires", "nonce", ["expires"], unique=False)
+    op.create_table(
+        "object_gone",
+        sa.Column(
+            "object_row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("object_row", name=op.f("pk_object_gone")),
+    )
+    op.create_table(
+        "object_need",
+        sa.Column("needs", sa.Text(), nullable=False),
+        sa.Column(
+            "object_row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.PrimaryKeyConstraint("needs", "object_row", name=op.f("pk_object_need")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_object_need_row", "object_need", ["object_row"], unique=False)
     op.create_table(
         "peer_state",
         sa.Column(
