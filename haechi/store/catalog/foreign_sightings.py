@@ -13,8 +13,6 @@ from sqlalchemy import Connection, bindparam, text
 
 from haechi.model.marking import Tlp
 from haechi.model.sighting import Kind, Word
-from haechi.store.catalog.exchange_tables import CHANGES
-from haechi.store.catalog.recipients import count
 
 COLUMNS: Final = ("indicator_id", "kind", "count", "first", "last", "where_refs")
 _AT_ONCE: Final = 500  # values asked for together
@@ -147,10 +145,10 @@ def _by_source(conn: Connection, sql: str) -> dict[int, tuple[int, int]]:
     return {one[0]: (int(one[1]), int(one[2])) for one in conn.execute(text(sql))}
 
 
-def forget_gone(conn: Connection, at: int) -> int:
+def forget_gone(conn: Connection, *, at: int, change: int) -> int:
     """Close the sightings of values whose last assertion went at `at`, in that transaction; how many objects.
 
-    The sighting's version no longer counts, and release is told to look at it anew.
+    The sighting's version no longer counts; `change` (exchange_tables.CHANGES) tells release to look at it anew.
     """
     if conn.execute(text("SELECT 1 FROM foreign_sighting LIMIT 1")).first() is None:
         return 0
@@ -165,7 +163,6 @@ def forget_gone(conn: Connection, at: int) -> int:
     )
     rows = [one[0] for one in gone]
     if rows:
-        change = count(conn, CHANGES)
         for part in _parts(rows):
             _each(conn, "UPDATE object_version SET to_at = :at WHERE to_at IS NULL AND object_id IN :rows", part, at=at)
             _each(conn, "UPDATE object SET changed = :change WHERE id IN :rows", part, change=change)

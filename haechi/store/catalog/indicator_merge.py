@@ -32,10 +32,10 @@ class Step(NamedTuple):
 MERGE_OBJECTS: tuple[Step, ...] = (
     Step(
         # The oldest version in the file says who the creator is.
-        "INSERT INTO object (source_id, object_id, list_name, type, creator)"
-        " SELECT CAST(:source AS BIGINT), own_id, list_name, type, creator FROM staged_object WHERE revoked = 0"
-        " ORDER BY modified, n ON CONFLICT (source_id, object_id) DO NOTHING",
-        ("source",),
+        "INSERT INTO object (source_id, object_id, list_name, type, creator, changed)"
+        " SELECT CAST(:source AS BIGINT), own_id, list_name, type, creator, CAST(:change AS BIGINT) FROM staged_object"
+        " WHERE revoked = 0 ORDER BY modified, n ON CONFLICT (source_id, object_id) DO NOTHING",
+        ("source", "change"),
     ),
     Step(
         "UPDATE staged_object SET state = 0, object_row ="
@@ -208,6 +208,17 @@ MERGE_WORDS: tuple[Step, ...] = (
         " SELECT o.object_row, w.indicator_id, w.kind, w.count, w.first, w.last, w.where_refs FROM staged_word w"
         " JOIN staged_object o ON o.n = w.n AND o.state = 0 AND o.revoked = 0 ORDER BY 1, 2, 3"
     ),
+)
+
+# What the release ledger has to look at anew: exchange_tables.CHANGES. New objects were stamped when they were put in.
+STAMP_OBJECTS = Step(
+    "UPDATE object SET changed = :change WHERE changed <> :change AND id IN (SELECT object_row FROM staged_object"
+    " WHERE object_row IS NOT NULL AND (state = 0 OR state = 1 AND revoked = 1))",
+    ("change",),
+)
+STAMP_LIST = Step(
+    "UPDATE object SET changed = :change WHERE source_id = :source AND list_name = :list",
+    ("change", "source", "list"),
 )
 
 
