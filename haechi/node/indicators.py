@@ -231,7 +231,7 @@ def _refuse(told: Added, refused: BadInput) -> None:
 
 def _tell(told: Added, loaded: Loaded, path: str) -> None:
     told.added, told.unchanged, told.closed = loaded.added, loaded.unchanged, loaded.closed
-    told.values, told.objects, told.patterns = loaded.values, loaded.objects, loaded.patterns
+    told.values, told.objects, told.patterns = loaded.values, loaded.objects - loaded.context, loaded.patterns
     for conflict in loaded.conflicts:
         _refuse(told, conflict.at(msgspec.structs.replace(conflict.location, path=path)))
 

@@ -14,11 +14,10 @@ import msgspec
 from sqlalchemy import Connection, text
 
 from haechi.messages.catalogue import encode
-from haechi.model.errors import BadInput
-from haechi.model.errors import Conflict
+from haechi.model.errors import BadInput, Conflict
 from haechi.model.location import Location
 from haechi.model.marking import Tlp
-from haechi.model.source_object import SourceObject
+from haechi.model.source_object import INDICATOR, SourceObject
 from haechi.store.catalog import driver, foreign_sightings
 from haechi.store.catalog.exchange_tables import CHANGES
 from haechi.store.catalog.indicator_merge import (
@@ -40,6 +39,8 @@ OBSERVED, ASSERTED = "observed", "asserted"
 _CACHE_KIB = 98_304  # of SQLite's page cache while a list is merged: its index then stays in memory
 _STAGED = ("staged_object", "staged_value", "staged_pattern", "staged_pair", "staged_word")
 
+_AT_ONCE = 4_000  # rows staged together
+_VALUE_COLUMNS = ("n", "type", "text")
 _OBJECT_COLUMNS = (
     "n", "own_id", "list_name", "version", "modified", "marking", "pap", "confidence", "valid_from", "valid_until",
     "context", "raw", "digest", "view", "revoked", "line", "type", "creator", "iep", "unversioned",
@@ -55,6 +56,7 @@ class Loaded(msgspec.Struct, kw_only=True):
     values: int = 0  # values never seen before
     objects: int = 0  # objects read
     context: int = 0  # of them such as are no indicators
+    new_objects: int = 0  # never seen before from this source
     new_versions: int = 0  # of indicators
     new_context: int = 0  # versions of objects that are no indicators
     older_versions: int = 0  # kept, and don't count
@@ -113,10 +115,10 @@ def load(
     _prepare(conn)
     try:
         done = Loaded()
-        done.objects = _stage(conn, objects, list_name)
+        done.objects, done.context = _stage(conn, objects, list_name)
         how = _known_how(conn, OBSERVED if known_at is None else ASSERTED, known_why)
         done.first_new_value = int(conn.execute(text("SELECT coalesce(max(id), 0) FROM value")).scalar_one())
-        arguments = {
+        arguments: dict[str, Any] = {
             "source": source,
             "list": list_name,
             "at": at,
@@ -130,14 +132,14 @@ def load(
             conn.execute(text("SET LOCAL work_mem = '128MB'"))
         for step in (*MERGE_OBJECTS, *MERGE_VALUES):
             _run(conn, step, arguments, done)
-        for step in (
+        after = (
             *list_steps(conn, source, list_name, replace),
             *MERGE_PATTERNS,
             *MERGE_WORDS,
-        ):  # asks what the merge left
+        )  # asks what the merge left
+        for step in after:
             _run(conn, step, arguments, done)
-        done.context = _count(conn, "")
-        done.new_context = _count(conn, " AND state = 0")
+        done.new_context = _new_context(conn) if done.context else 0
         done.new_versions -= done.new_context
         done.unchanged += int(conn.execute(text("SELECT count(*) FROM staged_pair")).scalar_one()) - done.added
         done.conflicts = list(_conflicts(conn))
@@ -154,6 +156,8 @@ def load(
 
 
 def _run(conn: Connection, step: Step, arguments: dict[str, Any], done: Loaded) -> None:
+    if step.asks and done.new_objects == done.objects:
+        return
     sql = step.sql_for(conn.dialect.name)
     rows = conn.execute(text(sql), {name: arguments[name] for name in step.arguments}).rowcount
     if step.counts:
@@ -202,10 +206,14 @@ def _clear(conn: Connection) -> None:
         conn.execute(text("PRAGMA cache_size = -2000"))
 
 
-def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) -> int:
-    """Put everything into the temporary tables. Parts of a list with the same attributes are one object."""
+def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) -> tuple[int, int]:
+    """Put everything into the temporary tables; how many objects, and how many of them are no indicators.
+
+    Parts of a list with the same attributes are one object.
+    """
     numbers: dict[bytes, int] = {}
-    count = 0
+    count = context = 0
+    rows = _Rows(conn)
     for found in objects:
         view = _view(found)
         n = count
@@ -216,27 +224,53 @@ def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) ->
                 numbers[view] = n
         if n == count:
             count += 1
-            driver.insert(conn, "staged_object", _OBJECT_COLUMNS, [_object_row(n, found, view, list_name)])
+            context += found.type != INDICATOR
+            rows.objects.append(_object_row(n, found, view, list_name))
         for kind, texts in found.values.items():
             name = kind.value
-            driver.insert(conn, "staged_value", ("n", "type", "text"), ((n, name, value) for value in texts))
+            if len(texts) > _AT_ONCE:
+                driver.insert(conn, "staged_value", _VALUE_COLUMNS, ((n, name, value) for value in texts))
+            else:
+                rows.values += [(n, name, value) for value in texts]
         if found.patterns:
-            rows = [(n, p.pattern_type, p.pattern, encode(p.reasons)) for p in found.patterns]
-            driver.insert(conn, "staged_pattern", ("n", "pattern_type", "pattern", "reason"), rows)
-        if found.words:
-            said = [(n, *foreign_sightings.row(word)) for word in found.words]
-            driver.insert(conn, "staged_word", ("n", *foreign_sightings.COLUMNS), said)
-    return count
+            rows.patterns += [(n, p.pattern_type, p.pattern, encode(p.reasons)) for p in found.patterns]
+        rows.words += [(n, *foreign_sightings.row(word)) for word in found.words]
+        if len(rows.objects) + len(rows.values) > _AT_ONCE:
+            rows.write()
+    rows.write()
+    return count, context
+
+
+class _Rows:
+    """Rows on their way into the temporary tables: together, for a statement costs more than a row."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self.objects: list[tuple[Any, ...]] = []
+        self.values: list[tuple[Any, ...]] = []
+        self.patterns: list[tuple[Any, ...]] = []
+        self.words: list[tuple[Any, ...]] = []
+
+    def write(self) -> None:
+        for table, columns, rows in (
+            ("staged_object", _OBJECT_COLUMNS, self.objects),
+            ("staged_value", _VALUE_COLUMNS, self.values),
+            ("staged_pattern", ("n", "pattern_type", "pattern", "reason"), self.patterns),
+            ("staged_word", ("n", *foreign_sightings.COLUMNS), self.words),
+        ):
+            if rows:
+                driver.insert(self._conn, table, columns, rows)
+                rows.clear()
 
 
 def _view(found: SourceObject) -> bytes:
-    shown = [found.marking, found.pap, found.confidence, found.valid_from, found.valid_until, found.context]
-    if found.iep is not None:  # added where there is one, so that what was stored before it was read stays the same
-        shown.append(found.iep)
-    return hashlib.sha256(msgspec.json.encode(shown)).digest()
+    shown = (found.marking, found.pap, found.confidence, found.valid_from, found.valid_until, found.context)
+    if found.iep is None:
+        return hashlib.sha256(msgspec.json.encode(shown)).digest()
+    return hashlib.sha256(msgspec.json.encode((*shown, found.iep))).digest()
 
 
-def _content(raw: bytes) -> bytes:
+def content(raw: bytes) -> bytes:
     """SHA-256 of an object's content: the order of its keys and its white space don't count."""
     return hashlib.sha256(msgspec.json.encode(msgspec.json.decode(raw), order="sorted")).digest()
 
@@ -256,7 +290,7 @@ def _object_row(n: int, found: SourceObject, view: bytes, list_name: str) -> tup
         found.valid_until,
         msgspec.json.encode(found.context).decode(),
         found.raw,
-        view if found.raw is None else _content(found.raw),
+        view if found.raw is None else found.digest or content(found.raw),
         view,
         int(found.revoked),
         found.line,
@@ -267,9 +301,12 @@ def _object_row(n: int, found: SourceObject, view: bytes, list_name: str) -> tup
     )
 
 
-def _count(conn: Connection, which: str) -> int:
-    """How many staged objects are no indicators."""
-    return int(conn.execute(text(f"SELECT count(*) FROM staged_object WHERE type <> 'indicator'{which}")).scalar_one())
+def _new_context(conn: Connection) -> int:
+    return int(
+        conn.execute(
+            text("SELECT count(*) FROM staged_object WHERE state = 0 AND type <> :indicator"), {"indicator": INDICATOR}
+        ).scalar_one()
+    )
 
 
 def _known_how(conn: Connection, how: str, why: str) -> int:

@@ -138,6 +138,8 @@ def upgrade() -> None:
         sa.Column("collection", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("frontier", sa.LargeBinary(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("date_added", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("recipient_id", "collection", name=op.f("pk_received_tree")),
         sqlite_with_rowid=False,
     )
@@ -260,7 +262,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_submission")),
     )
     op.add_column("object", sa.Column("type", sa.Text(), server_default="indicator", nullable=False))
-    op.add_column("object", sa.Column("creator", sa.Text(), server_default="", nullable=False))
+    op.add_column("object", sa.Column("creator", sa.Text(), server_default=sa.text("''"), nullable=False))
     op.add_column("object", sa.Column("changed", sa.BigInteger(), server_default="0", nullable=False))
     op.create_index("ix_object_changed", "object", ["changed"], unique=False)
     op.add_column("object_version", sa.Column("iep", sa.Text(), nullable=True))
