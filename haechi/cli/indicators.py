@@ -100,18 +100,21 @@ def _marking(label: str) -> Tlp | None:
 
 
 def _added(file: indicators.Added) -> dict[str, Any]:
-    document: dict[str, Any] = msgspec.to_builtins(file)
-    document["refused"] = refusal_documents(file.refused)
-    return document
+    told = msgspec.structs.asdict(file)
+    return told | {"why": str(file.why or ""), "refused": refusal_documents(file.refused)}
 
 
 def _told(told: list[indicators.Added]) -> tables.Table:
     keys = ("added", "unchanged", "closed", "patterns", "context", "warning_listed", "refused_count")
     headings = [text(f"indicators.{name}") for name in ("file", "format", *keys)]
-    rows = [[Path(f.path).name, f.format, *(formats.number(getattr(f, key)) for key in keys)] for f in told]
+    rows = [[Path(f.path).name, _format(f), *(formats.number(getattr(f, key)) for key in keys)] for f in told]
     if len(told) > 1:
         rows.append([text("indicators.all"), "", *(formats.number(sum(getattr(f, key) for f in told)) for key in keys)])
     return tables.make(headings, rows, right=headings[2:])
+
+
+def _format(file: indicators.Added) -> str:
+    return text("indicators.skipped") if file.format == indicators.SKIPPED else file.format
 
 
 @app.command(name="list", help=text("help.indicators.list.command"))
@@ -131,6 +134,7 @@ def list_values(
     as_jsonl: JsonlOption = False,
 ) -> None:
     """Write the live values that fit, or the patterns."""
+    from haechi.cli.lookup import pattern_document
     from haechi.store.catalog import indicator_views
 
     most = 1_000_000_000 if as_jsonl or not limit else limit + 1
@@ -143,7 +147,7 @@ def list_values(
     }
     with Home.open(find_home(home)).catalog().connect() as conn:
         if patterns:
-            kept = [msgspec.to_builtins(one) for one in indicator_views.patterns(conn, most)]
+            kept = list(map(pattern_document, indicator_views.patterns(conn, most)))
             columns = {key: text(f"indicators.{key}") for key in ("source", "pattern_type", "reason", "pattern")}
             total = indicator_views.count_patterns(conn)
             emit_rows("patterns", kept, columns=columns, total=total, limit=limit, as_json=as_json, as_jsonl=as_jsonl)

@@ -83,7 +83,7 @@ def plan(small: bool) -> str:
 
 def _scopes() -> list[str]:
     # Two countries' figures of different years and scopes: told one by one, never summed.
-    return [text("demo.scope", side=s.country, events=f"{s.events:,}", scope=s.scope) for s in SIDES.values()]
+    return [text("demo.scope", side=s.country, events=f"{s.events:,}", scope=text(s.scope)) for s in SIDES.values()]
 
 
 def closing(outcome: Outcome) -> str:

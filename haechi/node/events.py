@@ -83,7 +83,7 @@ def _assertion(one: Assertion) -> dict[str, Any]:
         "known_at": one.known_at,
         "known_how": one.known_how,
         "gone_at": one.gone_at,
-        "gone_why": one.gone_why,
+        "gone_why": "" if one.gone_why is None else str(one.gone_why),
         **context,
     }
 

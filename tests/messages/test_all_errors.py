@@ -1,6 +1,7 @@
 """Every error names a text of the catalogue and gives just the arguments it needs; no sentence stands in the code."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
@@ -10,7 +11,7 @@ from haechi.messages.catalogue import catalogue
 HAECHI = Path(__file__).parents[2] / "haechi"
 CLASSES = {"HaechiError", "BadInput", "UsageError", "NotFound", "Conflict", "NodeCannot", "NotVerified", "MissingExtra"}
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(HAECHI.rglob("*.py"))}
-IDS = {name.removeprefix("error.").rpartition(".")[0] for name in catalogue() if name.endswith(".reason")}
+IDS = {name.removeprefix("error.").rpartition(".")[0] for name in catalogue() if re.fullmatch(r"error\..+\.reason", name)}
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
@@ -59,4 +60,4 @@ def test_every_text_of_an_error_is_used() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     assert not IDS - words, f"no error has it: {sorted(IDS - words)}"
-    assert not [name for name in catalogue() if name.endswith(".advice") and name.split(".", 1)[1][:-7] not in IDS]
+    assert not [name for name in catalogue() if re.fullmatch(r"error\..+\.advice", name) and name.split(".", 1)[1][:-7] not in IDS]
