@@ -15,7 +15,9 @@ PURPOSE: Final = "haechi withdrawal confirmation 1"
 # What can't be taken back, each with its count; the texts are `receipts.cannot.CODE`.
 BACKUPS: Final = "backups"  # copies made before: not yet clean
 OWN: Final = "own"  # values seen in the receiver's own logs: its own observation, without the sender's context
-PASSED_ON: Final = "passed_on"  # given on where the label allowed it: withdrawn there, too, and each confirms for itself
+PASSED_ON: Final = (
+    "passed_on"  # given on where the label allowed it: withdrawn there, too, and each confirms for itself
+)
 NAMED: Final = "named"  # other parties' reports that name the object's id
 DATABASE: Final = "database"  # a database server's own log and backups
 

@@ -11,7 +11,7 @@ Evidence of an exchange is the signature base, which holds the Content-Digest, a
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -41,7 +41,7 @@ _FIELDS: Final = ("signature-input", "signature", "content-digest")
 _TARGET: Final = ("@method", "@authority", "@path", "@query")  # without the scheme, which a TLS proxy in front changes
 # Fields that change what a message means: signed wherever they stand.
 _MEANING: Final = (
-    "content-type", "content-encoding", "location", TO, "x-taxii-date-added-first", "x-taxii-date-added-last",
+    "content-type", "content-encoding", "location", TO, "haechi-succession", "x-taxii-date-added-first", "x-taxii-date-added-last",
 )  # fmt: skip
 _NONCE: Final = range(22, 129)  # characters: at least 128 bits in Base64
 _SECOND: Final = 1_000_000
@@ -112,17 +112,17 @@ def sign_response(response: Response, request: Request, *, key: Ed25519PrivateKe
 _OF_REQUEST: Final = (*(f'"{name}";req' for name in (*_TARGET, "content-digest")), f'"signature";req;key="{TAG}"')
 
 
-def verify_request(request: Request, *, key_of: KeyOf, now: int, seen: Seen, me: str = "") -> Evidence:
+def verify_request(request: Request, *, key_of: KeyOf, now: int, seen: Seen, me: Collection[str] = ()) -> Evidence:
     """Whose request it is, or `NotVerified` with what doesn't hold.
 
     `key_of` gives the public key of a key id, None for one that counts nothing. `seen(key id, nonce, until)` keeps a
-    nonce durably until that time and says whether it was there before. With `me`, our key id, only a request made for
-    us counts.
+    nonce durably until that time and says whether it was there before. With `me`, our key ids (the present one
+    and those it succeeded), only a request made for us counts.
     """
     found = _verified(
         _request_form(request), request.body, (*_TARGET, "content-digest"), key_of=key_of, now=now, needs_nonce=True
     )
-    if me and not hmac.compare_digest(request.headers.get(TO, "").encode(), me.encode()):
+    if me and request.headers.get(TO, "") not in me:
         raise NotVerified("signature.not_for_us")
     if seen(found.key_id, found.nonce, found.created + WINDOW + SKEW):
         raise NotVerified("signature.replayed")

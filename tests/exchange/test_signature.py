@@ -59,7 +59,7 @@ class Nonces:
         return self.kept.setdefault((key_id, nonce), until) is not until
 
 
-def verified(request: Request, *, now: int = NOW, seen: Any = None, me: str = US) -> Evidence:
+def verified(request: Request, *, now: int = NOW, seen: Any = None, me: tuple[str, ...] = (US,)) -> Evidence:
     return verify_request(request, key_of=KNOWN.get, now=now, seen=seen or Nonces(), me=me)
 
 
@@ -256,7 +256,7 @@ def test_the_window_and_the_clocks() -> None:
 def test_a_request_counts_once_and_a_forged_one_uses_up_no_nonce() -> None:
     nonces = Nonces()
     assert refusal(lambda: verified(replace(SIGNED, method="PUT"), seen=nonces)) == "signature.forged"
-    assert refusal(lambda: verified(SIGNED, seen=nonces, me=ID)) == "signature.not_for_us"
+    assert refusal(lambda: verified(SIGNED, seen=nonces, me=(ID,))) == "signature.not_for_us"
     assert not nonces.kept
     verified(SIGNED, seen=nonces)
     assert refusal(lambda: verified(SIGNED, seen=nonces)) == "signature.replayed"
@@ -265,7 +265,7 @@ def test_a_request_counts_once_and_a_forged_one_uses_up_no_nonce() -> None:
 def test_a_request_for_one_node_is_none_for_another() -> None:
     unaddressed = sign_request(REQUEST, key=KEY, now=NOW, nonce=NONCE)
     assert refusal(lambda: verified(unaddressed)) == "signature.not_for_us"
-    assert verified(unaddressed, me="").key_id == ID
+    assert verified(unaddressed, me=()).key_id == ID
 
 
 ANSWER = Response(200, {"content-type": "application/taxii+json;version=2.1", "date": "now"}, b"{}")

@@ -247,9 +247,7 @@ def forget(conn: Connection, recipient_id: int, object_ids: Sequence[str], *, up
         " WHERE recipient_id = :recipient AND object_id IN :many AND seq <= :upto"
     )
     for start in range(0, len(object_ids), _PARAMETERS):
-        conn.execute(
-            query, {"recipient": recipient_id, "many": object_ids[start : start + _PARAMETERS], "upto": upto}
-        )
+        conn.execute(query, {"recipient": recipient_id, "many": object_ids[start : start + _PARAMETERS], "upto": upto})
 
 
 def refusals(conn: Connection, recipient_id: int, *, after: int = 0, limit: int = 1000) -> list[Refusal]:
