@@ -114,6 +114,8 @@ def upgrade() -> None:
         sa.Column("collection", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("frontier", sa.LargeBinary(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("date_added", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("recipient_id", "collection", name=op.f("pk_received_tree")),
         sqlite_with_rowid=False,
     )
