@@ -132,7 +132,7 @@ LEDGER = Table(
     Column("body", LargeBinary),  # the bytes that leave
     # Covers what is asked by it: SQLite would rather read the whole slice by the primary key than look twice.
     Index("ix_ledger_object", "recipient_id", "object_id", "live", "version"),
-    Index("ix_ledger_unit", "recipient_id", "object_row", "value_id"),
+    Index("ix_ledger_unit", "recipient_id", "object_row", "value_id", "live"),
     # A page of a collection: dates grow strictly, so a date is a place. What was withdrawn leaves the index.
     Index(
         "ix_ledger_page",
@@ -170,7 +170,7 @@ RECEIVED = Table(
     Column("salt", LargeBinary),
     Column("object_id", Text),
     Column("refused", Text),  # why it wasn't taken into the catalog: messages, encoded
-    Index("ix_received_object", "recipient_id", "object_id"),
+    Index("ix_received_object", "recipient_id", "object_id", "live"),
     sqlite_with_rowid=False,
 )
 

@@ -67,7 +67,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("type IS NOT NULL"),
         postgresql_where=sa.text("type IS NOT NULL"),
     )
-    op.create_index("ix_ledger_unit", "ledger", ["recipient_id", "object_row", "value_id"], unique=False)
+    op.create_index("ix_ledger_unit", "ledger", ["recipient_id", "object_row", "value_id", "live"], unique=False)
     op.create_table(
         "nonce",
         sa.Column("key_id", sa.Text(), nullable=False),
@@ -105,7 +105,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("recipient_id", "seq", name=op.f("pk_received")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_received_object", "received", ["recipient_id", "object_id"], unique=False)
+    op.create_index("ix_received_object", "received", ["recipient_id", "object_id", "live"], unique=False)
     op.create_table(
         "received_tree",
         sa.Column(
