@@ -20,7 +20,7 @@ from haechi.messages.catalogue import Message
 from haechi.model.errors import BadInput, NodeCannot, NotFound, UsageError
 from haechi.model.indicator import Context, Value, ValueType, Verdict
 from haechi.model.marking import Tlp
-from haechi.model.source_object import SourceObject
+from haechi.model.source_object import INDICATOR, SourceObject
 from haechi.node.home import Home
 from haechi.node.unpacked import STDIN, Meter, unpacked
 from haechi.store.catalog import driver, indicator_changes, indicator_load, indicators
@@ -215,6 +215,7 @@ def _objects(found: Iterable[SourceObject | BadInput | NoIndicator], told: Added
     """The objects alone; what is refused and what is context is noted."""
     for one in found:
         if isinstance(one, SourceObject):
+            told.context += one.type != INDICATOR
             yield one
         elif isinstance(one, BadInput):
             _refuse(told, one)

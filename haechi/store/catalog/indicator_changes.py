@@ -10,6 +10,7 @@ from haechi.model.errors import NotFound, UsageError
 from haechi.model.indicator import ValueType, Verdict
 from haechi.store.catalog import driver
 from haechi.store.catalog.exchange_tables import CHANGES
+from haechi.store.catalog.foreign_sightings import forget_gone
 from haechi.store.catalog.indicators import grow, values
 from haechi.store.catalog.recipients import count
 
@@ -74,6 +75,7 @@ def _close(conn: Connection, which: str, arguments: dict[str, Any], at: int, why
         {"at": at, "why": encode([why])} | arguments,
     ).rowcount
     if closed:
+        forget_gone(conn, at=at, change=change)
         grow(conn)
     return closed
 
