@@ -68,13 +68,15 @@ def add(
     kind: ValueType | None = None,
     format: Format | None = None,
     actors: Sequence[str] = (),
+    own: bool = False,
     progress: Callable[[int, int | None], None] = lambda _done, _total: None,
 ) -> list[Added]:
     """Add the indicators of files; folders are searched, "-" is standard input. One result a file, refusals within.
 
     `source` names who says so (else each file's name does); `marking` is what unmarked objects of that source get,
     from now on; `known_at` asserts an earlier time for what is new here and needs `known_why`; `replace` closes what
-    a list no longer has; `kind` is the type of all values of a plain list and `actors` are whom a list is laid to.
+    a list no longer has; `own` says that we created what is in the files, so that our grants alone decide who gets it;
+    `kind` is the type of all values of a plain list and `actors` are whom a list is laid to.
     `progress` is told how many bytes are read of how many (None where that can't be known). A file that can't be read
     at all has that as its one refusal. Raises `UsageError`, `NotFound`, `NodeCannot`.
     """
@@ -97,6 +99,7 @@ def add(
             kind=kind,
             format=format,
             context=Context(actors=tuple(actors)),
+            own=own,
         )
         for path in files
     ] + list(_passed_over(paths))
@@ -166,11 +169,12 @@ def _merge(
     replace: bool,
     kind: ValueType | None,
     context: Context,
+    own: bool,
 ) -> Added:
     told = Added(path=str(path), format=detected.format.value, why=detected.why, source=source)
     log = home.audit()
     with home.catalog().begin() as conn:
-        source_id, default = indicator_load.source_id(conn, source, marking)
+        source_id, default = indicator_load.source_id(conn, source, marking, own=own)
         found = _parsed(file, detected.format, str(path), default, kind, context)
         loaded = indicator_load.load(
             conn,
@@ -184,7 +188,7 @@ def _merge(
         )
         _tell(told, loaded, str(path))
         told.warning_listed = _warn(conn, loaded)
-        log.append("indicators.add", subject=path.name, details=_summary(told, known_at, replace))
+        log.append("indicators.add", subject=path.name, details=_summary(told, known_at, replace, own))
     return told
 
 
@@ -257,7 +261,7 @@ def _lists() -> WarningLists:
     return WarningLists()
 
 
-def _summary(told: Added, known_at: int | None, replace: bool) -> dict[str, Any]:
+def _summary(told: Added, known_at: int | None, replace: bool, own: bool) -> dict[str, Any]:
     return {
         "source": told.source,
         "format": told.format,
@@ -267,6 +271,7 @@ def _summary(told: Added, known_at: int | None, replace: bool) -> dict[str, Any]
         "refused": told.refused_count,
         "known": "asserted" if known_at is not None else "observed",
         "replace": replace,
+        "own": own,
     }
 
 

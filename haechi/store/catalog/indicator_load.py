@@ -15,12 +15,23 @@ from sqlalchemy import Connection, text
 
 from haechi.messages.catalogue import encode
 from haechi.model.errors import BadInput
+from haechi.model.errors import Conflict
 from haechi.model.location import Location
 from haechi.model.marking import Tlp
 from haechi.model.source_object import SourceObject
 from haechi.store.catalog import driver
-from haechi.store.catalog.indicator_merge import MERGE_OBJECTS, MERGE_PATTERNS, MERGE_VALUES, Step, list_steps
+from haechi.store.catalog.exchange_tables import CHANGES
+from haechi.store.catalog.indicator_merge import (
+    MERGE_OBJECTS,
+    MERGE_PATTERNS,
+    MERGE_VALUES,
+    STAMP_LIST,
+    STAMP_OBJECTS,
+    Step,
+    list_steps,
+)
 from haechi.store.catalog.indicators import grow
+from haechi.store.catalog.recipients import count
 
 OBSERVED, ASSERTED = "observed", "asserted"
 _CACHE_KIB = 98_304  # of SQLite's page cache while a list is merged: its index then stays in memory
@@ -52,16 +63,24 @@ class Loaded(msgspec.Struct, kw_only=True):
         return bool(self.added or self.closed or self.new_versions)
 
 
-def source_id(conn: Connection, name: str, marking: Tlp | None) -> tuple[int, Tlp]:
-    """The source's id and its marking for unmarked objects; added if new, `marking` None keeps what it has."""
-    found = conn.execute(text("SELECT id, marking FROM source WHERE name = :name"), {"name": name}).first()
+def source_id(conn: Connection, name: str, marking: Tlp | None, *, own: bool = False) -> tuple[int, Tlp]:
+    """The source's id and its marking for unmarked objects; added if new, `marking` None keeps what it has.
+
+    `own` says that we created what it has: then our grants alone decide who gets it. `Conflict` where the source was
+    made as the other kind: what is ours and what was given to us never share a source.
+    """
+    found = conn.execute(text("SELECT id, marking, own FROM source WHERE name = :name"), {"name": name}).first()
     if found is None:
         default = Tlp.AMBER_STRICT if marking is None else marking
         row = conn.execute(
-            text("INSERT INTO source (name, marking) VALUES (:name, :marking) RETURNING id"),
-            {"name": name, "marking": int(default)},
+            text("INSERT INTO source (name, marking, own) VALUES (:name, :marking, :own) RETURNING id"),
+            {"name": name, "marking": int(default), "own": int(own)},
         ).scalar_one()
         return int(row), default
+    if bool(found.own) is not own:
+        if own:
+            raise Conflict("source.foreign", name=name)
+        raise Conflict("source.own", name=name)
     if marking is not None and marking != found.marking:
         conn.execute(
             text("UPDATE source SET marking = :marking WHERE id = :id"), {"marking": int(marking), "id": found.id}
@@ -98,6 +117,7 @@ def load(
             "at": at,
             "known_at": at if known_at is None else known_at,
             "how": how,
+            "change": count(conn, CHANGES),  # at the start: whoever comes next waits, so that counts commit in order
         }
         if conn.dialect.name == "postgresql":  # temporary tables have no statistics of themselves
             conn.execute(text("ANALYZE staged_object"))
@@ -109,6 +129,9 @@ def load(
             _run(conn, step, arguments, done)
         done.unchanged += int(conn.execute(text("SELECT count(*) FROM staged_pair")).scalar_one()) - done.added
         done.conflicts = list(_conflicts(conn))
+        _run(conn, STAMP_OBJECTS, arguments, done)
+        if done.added or done.closed:
+            _run(conn, STAMP_LIST, arguments, done)
         if done.changed:
             grow(conn)
         return done

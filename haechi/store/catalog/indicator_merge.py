@@ -31,10 +31,10 @@ class Step(NamedTuple):
 
 MERGE_OBJECTS: tuple[Step, ...] = (
     Step(
-        "INSERT INTO object (source_id, object_id, list_name)"
-        " SELECT DISTINCT CAST(:source AS BIGINT), own_id, list_name FROM staged_object WHERE revoked = 0"
-        " ON CONFLICT (source_id, object_id) DO NOTHING",
-        ("source",),
+        "INSERT INTO object (source_id, object_id, list_name, changed)"
+        " SELECT DISTINCT CAST(:source AS BIGINT), own_id, list_name, CAST(:change AS BIGINT) FROM staged_object"
+        " WHERE revoked = 0 ON CONFLICT (source_id, object_id) DO NOTHING",
+        ("source", "change"),
     ),
     Step(
         "UPDATE staged_object SET state = 0, object_row ="
@@ -190,6 +190,17 @@ MERGE_PATTERNS: tuple[Step, ...] = (
         ("known_at",),
         "patterns",
     ),
+)
+
+# What the release ledger has to look at anew: exchange_tables.CHANGES. New objects were stamped when they were put in.
+STAMP_OBJECTS = Step(
+    "UPDATE object SET changed = :change WHERE changed <> :change AND id IN (SELECT object_row FROM staged_object"
+    " WHERE object_row IS NOT NULL AND (state = 0 OR state = 1 AND revoked = 1))",
+    ("change",),
+)
+STAMP_LIST = Step(
+    "UPDATE object SET changed = :change WHERE source_id = :source AND list_name = :list",
+    ("change", "source", "list"),
 )
 
 
