@@ -217,7 +217,8 @@ MERGE_PATTERNS: tuple[Step, ...] = (
 MERGE_WORDS: tuple[Step, ...] = (
     Step(
         "DELETE FROM foreign_sighting"
-        " WHERE object_row IN (SELECT object_row FROM staged_object WHERE state = 0 OR (state = 1 AND revoked = 1))"
+        " WHERE object_row IN (SELECT object_row FROM staged_object WHERE state = 0 OR (state = 1 AND revoked = 1))",
+        asks=True,
     ),
     Step(
         "INSERT INTO foreign_sighting (object_row, indicator_id, kind, count, first, last, where_refs)"
