@@ -203,7 +203,9 @@ def _version(shape: _Shape) -> str:
 
 @lru_cache(maxsize=256)
 def _keys(dialect: str, shape: _Shape) -> TextClause:
-    return text(_with(dialect, shape, "l.seq, octet_length(l.body)" if dialect == "postgresql" else "l.seq, length(l.body)"))
+    return text(
+        _with(dialect, shape, "l.seq, octet_length(l.body)" if dialect == "postgresql" else "l.seq, length(l.body)")
+    )
 
 
 @lru_cache(maxsize=256)
