@@ -45,6 +45,7 @@ class SourceObject(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: int | None = None
     context: Context = Context()
     raw: bytes | None = None  # the object as received
+    digest: bytes | None = None  # SHA-256 of its content in a form without order and white space; None: not made yet
     values: Mapping[ValueType, Sequence[str]] = {}
     patterns: tuple[Pattern, ...] = ()
     words: tuple[Word, ...] = ()  # of a sighting or an opinion

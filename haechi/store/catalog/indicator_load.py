@@ -40,6 +40,8 @@ OBSERVED, ASSERTED = "observed", "asserted"
 _CACHE_KIB = 98_304  # of SQLite's page cache while a list is merged: its index then stays in memory
 _STAGED = ("staged_object", "staged_value", "staged_pattern", "staged_pair", "staged_word")
 
+_AT_ONCE = 4_000  # rows staged together
+_VALUE_COLUMNS = ("n", "type", "text")
 _OBJECT_COLUMNS = (
     "n", "own_id", "list_name", "version", "modified", "marking", "pap", "confidence", "valid_from", "valid_until",
     "context", "raw", "digest", "view", "revoked", "line", "type", "creator", "iep", "unversioned",
@@ -54,6 +56,7 @@ class Loaded(msgspec.Struct, kw_only=True):
     closed: int = 0
     values: int = 0  # values never seen before
     objects: int = 0  # objects read
+    new_objects: int = 0  # never seen before from this source
     context: int = 0  # of them such as are no indicators
     new_versions: int = 0  # of indicators
     new_context: int = 0  # versions of objects that are no indicators
@@ -154,6 +157,8 @@ def load(
 
 
 def _run(conn: Connection, step: Step, arguments: dict[str, Any], done: Loaded) -> None:
+    if step.asks and done.new_objects == done.objects:
+        return
     sql = step.sql_for(conn.dialect.name)
     rows = conn.execute(text(sql), {name: arguments[name] for name in step.arguments}).rowcount
     if step.counts:
@@ -206,6 +211,7 @@ def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) ->
     """Put everything into the temporary tables. Parts of a list with the same attributes are one object."""
     numbers: dict[bytes, int] = {}
     count = 0
+    rows = _Rows(conn)
     for found in objects:
         view = _view(found)
         n = count
@@ -216,17 +222,43 @@ def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) ->
                 numbers[view] = n
         if n == count:
             count += 1
-            driver.insert(conn, "staged_object", _OBJECT_COLUMNS, [_object_row(n, found, view, list_name)])
+            rows.objects.append(_object_row(n, found, view, list_name))
         for kind, texts in found.values.items():
             name = kind.value
-            driver.insert(conn, "staged_value", ("n", "type", "text"), ((n, name, value) for value in texts))
+            if len(texts) > _AT_ONCE:
+                driver.insert(conn, "staged_value", _VALUE_COLUMNS, ((n, name, value) for value in texts))
+            else:
+                rows.values += [(n, name, value) for value in texts]
         if found.patterns:
-            rows = [(n, p.pattern_type, p.pattern, encode(p.reasons)) for p in found.patterns]
-            driver.insert(conn, "staged_pattern", ("n", "pattern_type", "pattern", "reason"), rows)
+            rows.patterns += [(n, p.pattern_type, p.pattern, encode(p.reasons)) for p in found.patterns]
         if found.words:
-            said = [(n, *foreign_sightings.row(word)) for word in found.words]
-            driver.insert(conn, "staged_word", ("n", *foreign_sightings.COLUMNS), said)
+            rows.words += [(n, *foreign_sightings.row(word)) for word in found.words]
+        if len(rows.objects) + len(rows.values) > _AT_ONCE:
+            rows.write()
+    rows.write()
     return count
+
+
+class _Rows:
+    """Rows on their way into the temporary tables: together, for a statement costs more than a row."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self.objects: list[tuple[Any, ...]] = []
+        self.values: list[tuple[Any, ...]] = []
+        self.patterns: list[tuple[Any, ...]] = []
+        self.words: list[tuple[Any, ...]] = []
+
+    def write(self) -> None:
+        for table, columns, rows in (
+            ("staged_object", _OBJECT_COLUMNS, self.objects),
+            ("staged_value", _VALUE_COLUMNS, self.values),
+            ("staged_pattern", ("n", "pattern_type", "pattern", "reason"), self.patterns),
+            ("staged_word", ("n", *foreign_sightings.COLUMNS), self.words),
+        ):
+            if rows:
+                driver.insert(self._conn, table, columns, rows)
+                rows.clear()
 
 
 def _view(found: SourceObject) -> bytes:
@@ -236,7 +268,7 @@ def _view(found: SourceObject) -> bytes:
     return hashlib.sha256(msgspec.json.encode(shown)).digest()
 
 
-def _content(raw: bytes) -> bytes:
+def content(raw: bytes) -> bytes:
     """SHA-256 of an object's content: the order of its keys and its white space don't count."""
     return hashlib.sha256(msgspec.json.encode(msgspec.json.decode(raw), order="sorted")).digest()
 
@@ -256,7 +288,7 @@ def _object_row(n: int, found: SourceObject, view: bytes, list_name: str) -> tup
         found.valid_until,
         msgspec.json.encode(found.context).decode(),
         found.raw,
-        view if found.raw is None else _content(found.raw),
+        view if found.raw is None else found.digest or content(found.raw),
         view,
         int(found.revoked),
         found.line,
