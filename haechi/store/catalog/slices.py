@@ -68,7 +68,7 @@ def page(conn: Connection, place: Place, wanted: Wanted) -> tuple[list[Released]
     """
     arguments = _arguments(place, wanted)
     if conn.dialect.name == "sqlite" and wanted == Wanted():
-        cursor = conn.connection.cursor()  # the driver's own: no layer between a hundred rows and their bytes
+        cursor: Any = conn.connection.cursor()  # the driver's own: no layer between a hundred rows and their bytes
         cursor.execute(_PLAIN, arguments)
         found, more = _fitting(map(Released._make, cursor), place.limit)
         cursor.close()
