@@ -121,10 +121,12 @@ def upgrade() -> None:
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("first", sa.BigInteger(), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("modified", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("object_row", "value_id", "sector", name=op.f("pk_own_sighting")),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_own_sighting_id", "own_sighting", ["sighting_id"], unique=False)
     op.create_table(
         "peer_state",
         sa.Column(
@@ -287,9 +289,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_submission")),
     )
     op.add_column("object", sa.Column("type", sa.Text(), server_default="indicator", nullable=False))
-    op.add_column("object", sa.Column("creator", sa.Text(), server_default="", nullable=False))
+    op.add_column("object", sa.Column("creator", sa.Text(), server_default=sa.text("''"), nullable=False))
     op.add_column("object", sa.Column("changed", sa.BigInteger(), server_default="0", nullable=False))
     op.create_index("ix_object_changed", "object", ["changed"], unique=False)
+    op.create_index(
+        "ix_object_type",
+        "object",
+        ["type"],
+        unique=False,
+        sqlite_where=sa.text("type <> 'indicator'"),
+        postgresql_where=sa.text("type <> 'indicator'"),
+    )
     op.add_column("object_version", sa.Column("iep", sa.Text(), nullable=True))
     op.add_column("source", sa.Column("own", sa.SmallInteger(), server_default="0", nullable=False))
     op.add_column(
