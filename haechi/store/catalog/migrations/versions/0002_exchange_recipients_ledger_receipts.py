@@ -73,8 +73,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("recipient_id", "seq", name=op.f("pk_ledger")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_ledger_object", "ledger", ["recipient_id", "object_id"], unique=False)
-    op.create_index("ix_ledger_unit", "ledger", ["recipient_id", "object_row", "value_id"], unique=False)
+    op.create_index(
+        "ix_ledger_hidden",
+        "ledger",
+        ["collection_id", "seq"],
+        unique=False,
+        sqlite_where=sa.text("live = 0"),
+        postgresql_where=sa.text("live = 0"),
+    )
+    op.create_index("ix_ledger_object", "ledger", ["recipient_id", "object_id", "live", "version"], unique=False)
+    op.create_index(
+        "ix_ledger_page",
+        "ledger",
+        ["collection_id", "live", "date_added", "type", "seq"],
+        unique=False,
+        sqlite_where=sa.text("type IS NOT NULL"),
+        postgresql_where=sa.text("type IS NOT NULL"),
+    )
+    op.create_index("ix_ledger_unit", "ledger", ["recipient_id", "object_row", "value_id", "live"], unique=False)
+    op.create_index(
+        "ix_ledger_withdrawn",
+        "ledger",
+        ["recipient_id", "seq"],
+        unique=False,
+        sqlite_where=sa.text("action = 2"),
+        postgresql_where=sa.text("action = 2"),
+    )
     op.create_table(
         "nonce",
         sa.Column("key_id", sa.Text(), nullable=False),
@@ -131,7 +155,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("recipient_id", "seq", name=op.f("pk_received")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_received_object", "received", ["recipient_id", "object_id"], unique=False)
+    op.create_index("ix_received_object", "received", ["recipient_id", "object_id", "live"], unique=False)
     op.create_table(
         "received_tree",
         sa.Column(
@@ -184,6 +208,7 @@ def upgrade() -> None:
         sa.Column("recipient_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("last_seq", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("frontier", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["recipient_id"], ["recipient.id"], name=op.f("fk_collection_recipient_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_collection")),
