@@ -85,9 +85,9 @@ def _document(thing: Answer) -> dict[str, Any]:
         for assertion, said in zip(known.assertions, shown["assertions"], strict=True):
             said["marking"] = assertion.marking.label
             said["pap"] = None if assertion.pap is None else assertion.pap.label
+            said["gone_why"] = _gone_why(assertion)
         for partner, said in zip(known.partners, shown["partners"], strict=True):
             said["marking"] = partner.marking.label
-            said["gone_why"] = _gone_why(assertion)
     document["patterns"] = list(map(pattern_document, thing.patterns))
     return document
 

@@ -380,7 +380,7 @@ def test_a_sources_markings_are_remembered(engine: Engine) -> None:
     load(engine, SourceObject(object_id="m", type="marking-definition", raw=b"[3]"), at=11, source="other")
     with engine.connect() as conn:
         ids = {row[1]: row[0] for row in conn.execute(text("SELECT id, name FROM source"))}
-        assert indicators.marking_definitions(conn, ids["other"]) == [b"[3]"]
+        assert indicator_load.marking_definitions(conn, ids["other"]) == [b"[3]"]
         assert len(ids) == 2
         (first,) = (id for name, id in ids.items() if name != "other")
-        assert indicators.marking_definitions(conn, first) == [b"[1]"]
+        assert indicator_load.marking_definitions(conn, first) == [b"[1]"]
