@@ -25,7 +25,7 @@ def test_it_holds_the_package_with_its_data_and_nothing_else(wheel: Path) -> Non
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
     assert tops == {"haechi", f"haechi-{__version__}.dist-info"}
-    for wanted in ("haechi/report/messages/en.toml", "haechi/py.typed", "haechi/cli/main.py"):
+    for wanted in ("haechi/messages/en/help.toml", "haechi/py.typed", "haechi/cli/main.py"):
         assert wanted in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     sources = {

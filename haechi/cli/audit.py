@@ -8,12 +8,12 @@ import msgspec
 import typer
 
 from haechi.cli.output import HomeOption, JsonlOption, JsonOption, LimitOption, emit, emit_rows, group, note
+from haechi.messages.catalogue import text
 from haechi.model.errors import BadInput
 from haechi.model.location import Location
 from haechi.node import audit
 from haechi.node.home import Home, find_home
 from haechi.report import format as formats
-from haechi.report.messages import text
 from haechi.store.audit import Checkpoint
 
 app = group(text("help.audit.command"))
@@ -76,6 +76,6 @@ def _checkpoints(path: Path) -> tuple[Checkpoint, ...]:
             found.append(msgspec.convert(document, Checkpoint))
         except (ValueError, RecursionError) as error:
             place = Location(path=str(path), line=content.count("\n", 0, at) + 1)
-            raise BadInput(text("audit.no_checkpoint"), location=place, advice=text("audit.one_a_line")) from error
+            raise BadInput("audit.no_checkpoint", location=place) from error
         at = end + len(content[end:]) - len(content[end:].lstrip())
     return tuple(found)

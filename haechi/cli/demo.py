@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from haechi.cli.output import JsonOption, emit, note, progress, write, write_table
-from haechi.report.messages import text
+from haechi.messages.catalogue import text
 
 HELP = text("help.demo.command")
 
@@ -53,5 +53,4 @@ def command(
         for problem in (problem for node in outcome.nodes for problem in node.problems):
             note(text("error.line", reason=problem))
     if outcome.unread or outcome.missed or outcome.wrong:
-        faults = text("demo.not_well", unread=outcome.unread, missed=outcome.missed, wrong=outcome.wrong)
-        raise NotVerified(faults, advice=text("demo.report_it"))
+        raise NotVerified("demo.not_well", unread=outcome.unread, missed=outcome.missed, wrong=outcome.wrong)

@@ -6,12 +6,12 @@ from pathlib import Path
 import typer
 
 from haechi.cli.output import HomeOption, JsonOption, emit, note
+from haechi.messages.catalogue import text
 from haechi.model.clock import SystemClock
 from haechi.model.errors import NodeCannot
 from haechi.node import doctor
 from haechi.node.home import find_home
 from haechi.report import table as tables
-from haechi.report.messages import text
 
 HELP = text("help.doctor.command")
 

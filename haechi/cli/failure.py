@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from haechi.report.messages import text
+from haechi.messages.catalogue import text
 from haechi.report.table import printable
 
 if TYPE_CHECKING:  # the error classes bring msgspec, a third of what `haechi --help` may take
@@ -42,7 +42,7 @@ def wants_json(words: Sequence[str]) -> bool:
 
 
 def error_document(error: "HaechiError") -> dict[str, Any]:
-    """The one JSON shape of every error: kind, reason, advice, location (null where there is none)."""
+    """The one JSON shape of every error: kind, the texts' id, reason, advice, location (null where there is none)."""
     from haechi.model.errors import BadInput
 
     location: dict[str, Any] | None = None
@@ -56,7 +56,8 @@ def error_document(error: "HaechiError") -> dict[str, Any]:
             "value": place.value,
         }
     kind = type(error).__name__
-    return {"error": {"kind": kind, "reason": error.reason, "advice": error.advice, "location": location}}
+    told = {"kind": kind, "id": error.id, "reason": error.reason, "advice": error.advice, "location": location}
+    return {"error": told}
 
 
 def report(error: BaseException, *, as_json: bool) -> int:
@@ -89,17 +90,16 @@ def _as_known(error: BaseException) -> tuple["HaechiError", int]:
         return error, error.exit_status
     if isinstance(error, OSError) and error.errno is not None:
         place = f"{error.filename}: " if error.filename is not None else ""
-        return NodeCannot(f"{place}{os.strerror(error.errno)}"), NodeCannot.exit_status
+        return NodeCannot("system", place=place, cause=os.strerror(error.errno)), NodeCannot.exit_status
     if hasattr(error, "format_message"):  # Typer's own: the words of the call don't parse
         context = getattr(error, "ctx", None)
         where = context.command_path if context is not None else "haechi"
         reason = str(error.format_message()).replace("Value error, ", "").rstrip(".")
-        return UsageError(reason, advice=text("error.see_help", command=where)), UsageError.exit_status
+        return UsageError("words", cause=reason, command=where), UsageError.exit_status
     if type(error).__name__ in _READING and "parquet" in str(error).lower():  # DuckDB at a page that is spoilt
-        reason = text("error.damaged_file", reason=str(error).splitlines()[0])
-        return NodeCannot(reason, advice=text("error.lake_check")), NodeCannot.exit_status
-    reason = text("error.unexpected", kind=type(error).__name__, reason=str(error) or text("error.no_more"))
-    return NodeCannot(reason, advice=text("error.trace")), NodeCannot.exit_status
+        return NodeCannot("damaged_file", cause=str(error).splitlines()[0]), NodeCannot.exit_status
+    cause = str(error) or text("error.no_more")
+    return NodeCannot("unexpected", kind=type(error).__name__, cause=cause), NodeCannot.exit_status
 
 
 def _print_document(document: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from haechi.cli.output import (
 )
 from haechi.formats import moment
 from haechi.formats.detectformat import Format
+from haechi.messages.catalogue import text
 from haechi.model import marking as markings
 from haechi.model.errors import BadInput, UsageError
 from haechi.model.indicator import ValueType
@@ -30,7 +31,6 @@ from haechi.node import indicators
 from haechi.node.home import Home, find_home
 from haechi.report import format as formats
 from haechi.report import table as tables
-from haechi.report.messages import text
 
 app = group(text("help.indicators.command"))
 
@@ -81,7 +81,7 @@ def add(
             actors=actor or (),
             progress=lambda done, total: step(done, total=total),
         )
-    refused = [BadInput(one.reason, location=one.location) for file in told for one in file.refused]
+    refused = [one for file in told for one in file.refused]
     documents = [_added(file) for file in told]
     emit({"files": documents}, as_json=as_json, table=lambda: _told(told))
     if any(file.bad for file in told):
@@ -95,23 +95,26 @@ def _marking(label: str) -> Tlp | None:
         return None
     found = markings.parse_tlp(label)
     if found is Tlp.RED and "RED" not in label.upper():
-        raise UsageError(text("indicators.no_marking", label=label), advice=text("indicators.markings"))
+        raise UsageError("indicators.no_marking", label=label)
     return found
 
 
 def _added(file: indicators.Added) -> dict[str, Any]:
-    document: dict[str, Any] = msgspec.to_builtins(file)
-    document["refused"] = refusal_documents([BadInput(one.reason, location=one.location) for one in file.refused])
-    return document
+    told = msgspec.structs.asdict(file)
+    return told | {"why": str(file.why or ""), "refused": refusal_documents(file.refused)}
 
 
 def _told(told: list[indicators.Added]) -> tables.Table:
     keys = ("added", "unchanged", "closed", "patterns", "context", "warning_listed", "refused_count")
     headings = [text(f"indicators.{name}") for name in ("file", "format", *keys)]
-    rows = [[Path(f.path).name, f.format, *(formats.number(getattr(f, key)) for key in keys)] for f in told]
+    rows = [[Path(f.path).name, _format(f), *(formats.number(getattr(f, key)) for key in keys)] for f in told]
     if len(told) > 1:
         rows.append([text("indicators.all"), "", *(formats.number(sum(getattr(f, key) for f in told)) for key in keys)])
     return tables.make(headings, rows, right=headings[2:])
+
+
+def _format(file: indicators.Added) -> str:
+    return text("indicators.skipped") if file.format == indicators.SKIPPED else file.format
 
 
 @app.command(name="list", help=text("help.indicators.list.command"))
@@ -131,6 +134,7 @@ def list_values(
     as_jsonl: JsonlOption = False,
 ) -> None:
     """Write the live values that fit, or the patterns."""
+    from haechi.cli.lookup import pattern_document
     from haechi.store.catalog import indicator_views
 
     most = 1_000_000_000 if as_jsonl or not limit else limit + 1
@@ -143,7 +147,7 @@ def list_values(
     }
     with Home.open(find_home(home)).catalog().connect() as conn:
         if patterns:
-            kept = [msgspec.to_builtins(one) for one in indicator_views.patterns(conn, most)]
+            kept = list(map(pattern_document, indicator_views.patterns(conn, most)))
             columns = {key: text(f"indicators.{key}") for key in ("source", "pattern_type", "reason", "pattern")}
             total = indicator_views.count_patterns(conn)
             emit_rows("patterns", kept, columns=columns, total=total, limit=limit, as_json=as_json, as_jsonl=as_jsonl)
@@ -190,9 +194,9 @@ def expire(
     """Close the values' assertions, or all that are outdated."""
     node = Home.open(find_home(home))
     if bool(values) == outdated:
-        raise UsageError(text("indicators.expire_what"))
+        raise UsageError("indicators.expire_what")
     if values and not why.strip():
-        raise UsageError(text("indicators.expire_why"))
+        raise UsageError("indicators.expire_why")
     closed = indicators.expire_outdated(node) if outdated else 0
     for value in values or ():
         closed += indicators.expire(node, value, why, source, kind)

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from haechi.cli.output import HomeOption, JsonOption, emit
+from haechi.messages.catalogue import text
 from haechi.model.clock import SystemClock
 from haechi.model.party import SECTORS
 from haechi.node.home import Home, find_home
-from haechi.report.messages import text
 
 HELP = text("help.init.command")
 

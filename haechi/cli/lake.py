@@ -4,12 +4,12 @@ import msgspec
 import typer
 
 from haechi.cli.output import HomeOption, JsonlOption, JsonOption, LimitOption, emit, emit_rows, group, note
+from haechi.messages.catalogue import text
 from haechi.model.errors import NotVerified
 from haechi.node import lake
 from haechi.node.home import Home, find_home
 from haechi.report import format as formats
 from haechi.report import table as tables
-from haechi.report.messages import text
 from haechi.store.lake import Lake, contents
 from haechi.store.lake.maintain import LONGEST_BATCH_HOURS
 
@@ -42,21 +42,21 @@ def check(home: HomeOption = None, as_json: JsonOption = False) -> None:
     opened = Lake(Home.open(find_home(home)).lake_path)
     parts = contents.stats(opened)
     files, rows = sum(part.files for part in parts), sum(part.rows for part in parts)
-    damaged = list(contents.check(opened))
+    told = [{"path": str(one.path), "why": str(one.why)} for one in contents.check(opened)]
     emit(
-        {"whole": not damaged, "files": files, "rows": rows, "damaged": damaged},
+        {"whole": not told, "files": files, "rows": rows, "damaged": told},
         as_json=as_json,
-        table=lambda: _damage(damaged) if damaged else text("lake.whole", files=files, rows=rows),
+        table=lambda: _damage(told) if told else text("lake.whole", files=files, rows=rows),
     )
-    if damaged:
+    if told:
         if not as_json:
-            note(text("lake.damaged", count=len(damaged), files=files, path=opened.path))
+            note(text("lake.damaged", count=len(told), files=files, path=opened.path))
         raise typer.Exit(NotVerified.exit_status)
 
 
-def _damage(damaged: list[contents.Damage]) -> tables.Table:
+def _damage(told: list[dict[str, str]]) -> tables.Table:
     headings = [text("lake.path"), text("lake.why")]
-    return tables.make(headings, [[str(one.path), one.why] for one in damaged])
+    return tables.make(headings, [[one["path"], one["why"]] for one in told])
 
 
 @app.command(help=text("help.lake.compact.command"))

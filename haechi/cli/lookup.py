@@ -12,6 +12,7 @@ import typer
 from haechi.cli.failure import error_document
 from haechi.cli.output import HomeOption, JsonlOption, JsonOption, emit, emit_rows, note, write
 from haechi.cli.sightings import opened_document, record_lines, scope_text
+from haechi.messages.catalogue import text
 from haechi.model.errors import BadInput
 from haechi.model.indicator import Assertion, Verdict
 from haechi.node.home import Home, find_home
@@ -19,7 +20,6 @@ from haechi.node.lookup import Answer, Known, Thing, lookup_all
 from haechi.report import format as formats
 from haechi.report import record
 from haechi.report import table as tables
-from haechi.report.messages import text
 from haechi.store.catalog.indicator_views import Pattern
 
 HELP = text("help.lookup.command")
@@ -84,7 +84,24 @@ def _document(thing: Answer) -> dict[str, Any]:
         for assertion, said in zip(known.assertions, shown["assertions"], strict=True):
             said["marking"] = assertion.marking.label
             said["pap"] = None if assertion.pap is None else assertion.pap.label
+            said["gone_why"] = _gone_why(assertion)
+    document["patterns"] = list(map(pattern_document, thing.patterns))
     return document
+
+
+def pattern_document(one: Pattern) -> dict[str, Any]:
+    """A pattern as JSON shows it: why it isn't evaluated in one text, in the reader's language."""
+    document = msgspec.structs.asdict(one)
+    del document["reasons"]
+    return document | {"reason": _reason(one)}
+
+
+def _reason(one: Pattern) -> str:
+    return "; ".join(map(str, one.reasons))
+
+
+def _gone_why(one: Assertion) -> str:
+    return "" if one.gone_why is None else str(one.gone_why)
 
 
 def _parts(thing: Thing) -> Iterator[str]:
@@ -100,7 +117,7 @@ def _parts(thing: Thing) -> Iterator[str]:
 
 def _pattern(one: Pattern) -> str:
     title = text("lookup.pattern", source=one.source, type=one.pattern_type, known=formats.time(one.known_at))
-    lines = [tables.printable(title), "  " + tables.printable(one.pattern), "  " + tables.printable(one.reason)]
+    lines = [tables.printable(title), "  " + tables.printable(one.pattern), "  " + tables.printable(_reason(one))]
     if one.gone_at is not None:
         lines.append("  " + text("lookup.pattern_gone", at=formats.time(one.gone_at)))
     return "\n".join(lines)
@@ -150,7 +167,7 @@ def _assertion(one: Assertion) -> list[str]:
     shown = ", ".join(said) or context.description or ", ".join(context.references[:1])
     valid = "" if one.valid_from is None and one.valid_until is None else _span(one.valid_from, one.valid_until)
     how = "" if one.known_how == "observed" else f" ({one.known_how})"
-    gone = "" if one.gone_at is None else f"{formats.time(one.gone_at)}: {one.gone_why}"
+    gone = "" if one.gone_at is None else f"{formats.time(one.gone_at)}: {_gone_why(one)}"
     marking = one.marking.label + (f" {one.pap.label}" if one.pap is not None else "")
     return [one.source, marking, formats.time(one.known_at) + how, valid, shown[:100], gone]
 

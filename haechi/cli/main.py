@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from haechi import __version__
 from haechi.cli import failure
-from haechi.report.messages import text
+from haechi.messages.catalogue import text
 
 if TYPE_CHECKING:
     from haechi.model.errors import UsageError
@@ -79,7 +79,7 @@ def _global_options(words: list[str]) -> tuple[str, list[str]]:
     if not value:
         from haechi.model.errors import UsageError
 
-        raise UsageError(text("error.no_value"))
+        raise UsageError("no_home")
     return value, rest
 
 
@@ -112,12 +112,13 @@ def _unknown(name: str) -> "UsageError":
     from haechi.model.errors import UsageError
 
     if name.startswith("-"):
-        return UsageError(text("error.no_option", name=name), advice=text("error.see_help", command="haechi"))
+        return UsageError("no_option", name=name)
     from difflib import get_close_matches
 
     close = get_close_matches(name, available())
-    advice = text("error.did_you_mean", names=", ".join(close)) if close else text("error.see_help", command="haechi")
-    return UsageError(text("error.no_command", name=name), advice=advice)
+    if close:
+        return UsageError("no_command_but", name=name, names=", ".join(close))
+    return UsageError("no_command", name=name)
 
 
 def _help() -> str:

@@ -19,9 +19,9 @@ import msgspec
 import typer
 
 from haechi.cli.failure import error_document, escaped
+from haechi.messages.catalogue import text
 from haechi.model.errors import BadInput
 from haechi.report import table as tables
-from haechi.report.messages import text
 
 DEFAULT_LIMIT = 100
 

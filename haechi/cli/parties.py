@@ -18,11 +18,11 @@ from haechi.cli.output import (
     refusal_documents,
     tell_refusals,
 )
+from haechi.messages.catalogue import text
 from haechi.model.errors import BadInput
 from haechi.model.party import SECTORS, Party
 from haechi.node import parties
 from haechi.node.home import Home, find_home
-from haechi.report.messages import text
 from haechi.store.catalog import ownership
 
 app = group(text("help.parties.command"))

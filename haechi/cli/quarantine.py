@@ -23,12 +23,12 @@ from haechi.cli.output import (
     write_table,
 )
 from haechi.formats.moment import micros
+from haechi.messages.catalogue import catalogue, language, text
 from haechi.model.errors import BadInput
 from haechi.node.home import Home, find_home
 from haechi.node.quarantine import Chosen, opened, parse, record
 from haechi.report import format as formats
 from haechi.report import table as tables
-from haechi.report.messages import catalogue, text
 from haechi.report.record import hex_lines, raw_text
 
 app = group(text("help.quarantine.command"))
@@ -103,7 +103,7 @@ def _short(reason: str) -> str:
 
 def _explained(reason: str) -> str:
     """What a reason means; a newer Haechi may have written one that this one has no text for."""
-    return text(reason) if reason in catalogue() else reason
+    return text(reason) if reason in catalogue(language()) else reason
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:

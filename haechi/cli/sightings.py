@@ -21,6 +21,7 @@ from haechi.cli.output import (
     write_table,
 )
 from haechi.formats.moment import micros
+from haechi.messages.catalogue import text
 from haechi.model.errors import UsageError
 from haechi.node import export
 from haechi.node.events import open_id
@@ -29,7 +30,6 @@ from haechi.node.sightings import BY, Scope, Sightings, Wanted, columns, opened
 from haechi.report import format as formats
 from haechi.report import record
 from haechi.report import table as tables
-from haechi.report.messages import text
 
 app = group(text("help.sightings.command"))
 
@@ -78,7 +78,7 @@ def listed(
     if context.invoked_subcommand:
         return
     if as_json + as_jsonl + as_csv + (parquet is not None) > 1:
-        raise UsageError(text("sightings.one_form"))
+        raise UsageError("sightings.one_form")
     wanted = Wanted(
         since=micros(since) if since else None,
         until=micros(until) if until else None,

@@ -38,11 +38,7 @@ def run(jobs: Sequence[Job], errors: Path, hear: Callable[[report.Line], None]) 
         try:
             failed = _listen(running, hear)
             if failed is not None:
-                log = errors / f"{running[failed].name}.log"
-                raise NodeCannot(
-                    f"the demo's {running[failed].name} ended with status {failed.returncode}: {_last(log)}",
-                    advice=f"See {log}",
-                )
+                raise _failure(running[failed].name, failed.returncode, errors / f"{running[failed].name}.log")
         finally:
             for process in running:
                 if process.poll() is None:
@@ -80,9 +76,16 @@ def _listen(
     return None
 
 
+def _failure(process: str, status: int, log: Path) -> NodeCannot:
+    words = _last(log)
+    if not words:
+        return NodeCannot("demo.process_silent", process=process, status=status, log=str(log))
+    return NodeCannot("demo.process", process=process, status=status, words=words, log=str(log))
+
+
 def _last(path: Path) -> str:
-    """The last line that says something, at most 300 characters."""
+    """The last line that says something, at most 300 characters; "" where none does."""
     with path.open("rb") as log:
         log.seek(max(path.stat().st_size - 4096, 0))
         words = [line.strip() for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    return words[-1][:300] if words else "it said nothing"
+    return words[-1][:300] if words else ""

@@ -81,16 +81,14 @@ def check_disk(folder: Path, small: bool) -> None:
         place = place.parent
     free, needed = shutil.disk_usage(place).free, NEEDED[small]
     if free < needed:
-        raise NodeCannot(
-            f"the demo needs {needed / GIGABYTE:.1f} GB at {place}, {free / GIGABYTE:.1f} GB are free",
-            advice="Free some, or name a folder on another disk by --home" + ("" if small else ", or take --small"),
-        )
+        sizes = {"needed": needed / GIGABYTE, "free": free / GIGABYTE, "place": str(place)}
+        raise NodeCannot("demo.disk_small" if small else "demo.disk", **sizes)
 
 
 def prepare(folder: Path) -> None:
     """Makes the folder, or empties what an earlier demo left in it; UsageError for anybody else's."""
     if folder.exists() and not (folder / MARK).exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder} isn't an earlier demo's", advice="Name a new or empty folder by --home")
+        raise UsageError("demo.foreign_folder", folder=str(folder))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (folder / MARK).write_text("{}\n")
     for name in (*SIDES, "inbox", "log"):

@@ -6,8 +6,8 @@ from pathlib import Path
 from haechi.demo.score import Row
 from haechi.demo.story import Outcome
 from haechi.demo.world import SIDES
+from haechi.messages.catalogue import text
 from haechi.report import table as tables
-from haechi.report.messages import text
 from haechi.report.table import Table
 
 STAGES = {
@@ -83,7 +83,7 @@ def plan(small: bool) -> str:
 
 def _scopes() -> list[str]:
     # Two countries' figures of different years and scopes: told one by one, never summed.
-    return [text("demo.scope", side=s.country, events=f"{s.events:,}", scope=s.scope) for s in SIDES.values()]
+    return [text("demo.scope", side=s.country, events=f"{s.events:,}", scope=text(s.scope)) for s in SIDES.values()]
 
 
 def closing(outcome: Outcome) -> str:

@@ -29,15 +29,15 @@ class Side:
     offset_hours: int
     first_net: int  # second octet of the first party's /16
     events: int  # a day
-    scope: str  # what the load is an average of
+    scope: str  # id of the text that says what the load is an average of
 
     @property
     def offset(self) -> str:
         return f"+{self.offset_hours:02d}:00"
 
 
-TAIWAN = Side("TW", "Asia/Taipei", 8, 16, 2_400_000, "Government Service Network, 2024 average")
-KOREA = Side("KR", "Asia/Seoul", 9, 80, 1_620_000, "public institutions, 2023 average")
+TAIWAN = Side("TW", "Asia/Taipei", 8, 16, 2_400_000, "demo.average_tw")
+KOREA = Side("KR", "Asia/Seoul", 9, 80, 1_620_000, "demo.average_kr")
 SIDES = {side.country: side for side in (TAIWAN, KOREA)}
 
 

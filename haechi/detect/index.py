@@ -137,7 +137,7 @@ def load(path: Path) -> Index | None:
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_mode & 0o077:
-                raise NodeCannot(f"{path} is open to other users", advice=f"It holds the hash seed: chmod 600 {path}")
+                raise NodeCannot("detect.index_open", path=str(path))
             if os.fstat(file.fileno()).st_size < _HEADER:
                 return None
             mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)

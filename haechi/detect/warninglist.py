@@ -135,7 +135,7 @@ def _folder() -> Path:
     """Where the package keeps its lists; found without importing it, for that brings an HTTP client."""
     spec = find_spec("pymispwarninglists")
     if spec is None or spec.origin is None:
-        raise NodeCannot("the warning lists aren't installed", advice="Install Haechi again with its dependencies")
+        raise NodeCannot("detect.no_warning_lists")
     return Path(spec.origin).parent / "data" / "misp-warninglists" / "lists"
 
 

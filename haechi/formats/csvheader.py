@@ -68,10 +68,7 @@ def plan(line: str) -> Plan:
         values = [(place, typenames.named(name)) for place, name in enumerate(names) if name in typenames.BY_NAME]
         roles.pop("type", None)
     if not values:
-        raise BadInput(
-            f"no column of this header holds indicators: {', '.join(names)[:200]}",
-            advice="Name one of them value, indicator, ip, domain, url, md5, sha1, sha256 or email",
-        )
+        raise BadInput("list.no_column", names=", ".join(names)[:200])
     return Plan(delimiter=delimiter, names=names, values=tuple(values), roles=tuple(roles.items()))
 
 

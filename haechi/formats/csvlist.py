@@ -16,7 +16,7 @@ from haechi.model.errors import BadInput
 from haechi.model.indicator import Context, ValueType
 from haechi.model.location import Location
 from haechi.model.marking import Tlp
-from haechi.model.source_object import Refused, SourceObject
+from haechi.model.source_object import SourceObject
 
 SMALL = 4096  # bytes; below, Arrow's import costs more than it saves
 _CACHE = 20_000  # sets of attributes whose reading is remembered
@@ -32,7 +32,7 @@ def parse(
     marking: Tlp,
     kind: ValueType | None = None,
     context: Context | None = None,
-) -> Iterator[SourceObject | Refused]:
+) -> Iterator[SourceObject | BadInput]:
     """The rows' values as objects of a list, and what was refused with its line.
 
     `blocks` are of whole lines (the last may lack its end); `marking` is the source's for rows without one; `kind` the
@@ -46,7 +46,7 @@ def parse(
         while reader is None and block:  # line by line up to the header, so that what follows can be taken at once
             line, _, block = block.partition(b"\n")
             for found in open_record.records(first, line):
-                if isinstance(found, Refused):
+                if isinstance(found, BadInput):
                     yield found
                 else:
                     reader = _begin(*found, path, marking, kind, context or Context())
@@ -58,7 +58,7 @@ def parse(
             yield from reader.slow_rows()
         else:
             for found in open_record.records(first, block):
-                if isinstance(found, Refused):
+                if isinstance(found, BadInput):
                     yield found
                 else:
                     yield from reader.row(*found)
@@ -78,7 +78,7 @@ def _begin(
     try:
         return Reader(csvheader.plan(text), path, marking, kind, context)
     except BadInput as error:
-        raise BadInput(error.reason, location=Location(path=path, line=number), advice=error.advice) from None
+        raise error.at(Location(path=path, line=number)) from None
 
 
 class _Known:
@@ -144,20 +144,24 @@ class Reader:
         self._slow = [(first + at, lines[at].decode()) for at in sorted(slow)]
         return True
 
-    def slow_rows(self) -> Iterator[Refused]:
+    def slow_rows(self) -> Iterator[BadInput]:
         """The rows of the last whole block that weren't proven to be in normal form."""
         rows, self._slow = self._slow, []
         for number, text in rows:
             yield from self.row(number, text)
 
-    def row(self, number: int, text: str) -> Iterator[Refused]:
+    def row(self, number: int, text: str) -> Iterator[BadInput]:
         plan = self._plan
-        cells = next(csv.reader([text], delimiter=plan.delimiter)) if '"' in text else text.split(plan.delimiter)
+        try:
+            cells = next(csv.reader([text], delimiter=plan.delimiter)) if '"' in text else text.split(plan.delimiter)
+        except csv.Error:  # a line break, but no quote stands at the cell's begin
+            yield BadInput("list.stray_quote", location=Location(path=self._path, line=number))
+            return
         if len(cells) != plan.width:
             if text.startswith("#"):
                 return
-            reason = f"the row has {len(cells)} cells, the header {plan.width}"
-            yield Refused(location=Location(path=self._path, line=number, value=text), reason=reason)
+            location = Location(path=self._path, line=number, value=text)
+            yield BadInput("list.cells", location=location, cells=len(cells), columns=plan.width)
             return
         for place, kind in plan.values:
             value = cells[place].strip()
@@ -172,7 +176,7 @@ class Reader:
                     field=error.location.field or plan.names[place],
                     value=error.location.value or value,
                 )
-                yield Refused(location=location, reason=error.reason)
+                yield error.at(location)
 
     def _add(self, cells: list[str], place: int, kind: ValueType | None, value: str) -> None:
         key = (str(place), *cells[:place], *cells[place + 1 :])
@@ -202,9 +206,7 @@ class Reader:
             try:
                 kind = typenames.named(shown["type"])
             except KeyError:
-                raise BadInput(
-                    "values of this type aren't matched", location=Location(field="type", value=shown["type"])
-                ) from None
+                raise BadInput("list.other_type", location=Location(field="type", value=shown["type"])) from None
             if kind is None:
                 return _Known(attributes, typenames.HASH, _many)
         kind = kind or self._kind
@@ -237,12 +239,11 @@ class Reader:
 
 def _many(cell: str) -> list[tuple[ValueType, str]]:
     """The digests of a cell: several of one file stand in one, parted by commas or space."""
-    found = [quick.value(part, None) for part in _SEPARATOR.split(cell.strip()) if part]
+    parts = [part for part in _SEPARATOR.split(cell) if part] or [""]
+    found = [quick.value(part, None) for part in parts]
     for kind, text in found:
         if kind not in typenames.HASH:
-            raise BadInput("not a digest (MD5, SHA-1, SHA-256 or SHA-512)", location=Location(value=text))
-    if not found:
-        raise BadInput("the value is empty")
+            raise BadInput("list.no_digest", location=Location(value=text))
     return found
 
 
@@ -265,9 +266,7 @@ def _confidence(cell: str) -> int | None:
     except ValueError:
         number = -1
     if not 0 <= number <= 100:
-        raise BadInput(
-            "confidence is 0 to 100, or low, medium, high", location=Location(field="confidence", value=cell)
-        )
+        raise BadInput("list.confidence", location=Location(field="confidence", value=cell))
     return number
 
 
@@ -277,4 +276,4 @@ def _time(shown: dict[str, str], role: str) -> int | None:
     try:
         return moment.micros(shown[role])
     except BadInput as error:
-        raise BadInput(error.reason, location=Location(field=role, value=shown[role])) from None
+        raise error.at(Location(field=role, value=shown[role])) from None

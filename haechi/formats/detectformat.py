@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from haechi.formats import csvheader, quick
+from haechi.messages.catalogue import Message
 from haechi.model.errors import BadInput
 
 HEAD: Final = 65_536  # bytes that are looked at
@@ -23,7 +24,7 @@ class Detected(NamedTuple):
     """The format and what in the file says so."""
 
     format: Format
-    why: str
+    why: Message
 
 
 def detect(head: bytes) -> Detected:
@@ -33,15 +34,13 @@ def detect(head: bytes) -> Detected:
     <Format.STIX: 'stix'>
     """
     if not head.strip():
-        return Detected(Format.PLAIN, "the file is empty")
+        return Detected(Format.PLAIN, Message("list_format.empty"))
     if head.startswith((b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf")):
-        raise BadInput(
-            "the file is packed in a way that isn't read", advice="Unpack it: gzip and zstd, once, are read as they are"
-        )
+        raise BadInput("format.packed")
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise BadInput("the file is UTF-16 text", advice="Convert it to UTF-8")
+        raise BadInput("format.utf_16")
     if b"\0" in head:
-        raise BadInput("the file is binary: it has NUL bytes")
+        raise BadInput("format.binary")
     bare = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if bare[:1] in (b"{", b"["):
         found = _json(bare)
@@ -52,12 +51,12 @@ def detect(head: bytes) -> Detected:
 
 def _json(bare: bytes) -> Detected | None:
     if re.search(rb'"type"\s*:\s*"bundle"', bare) or re.search(rb'"id"\s*:\s*"[a-z0-9-]+--[0-9a-f]{8}-', bare):
-        return Detected(Format.STIX, "it holds STIX objects")
+        return Detected(Format.STIX, Message("list_format.stix"))
     for name in (rb'"Event"', rb'"Attribute"', rb'"response"', rb'"Object"', rb'"to_ids"'):
         if re.search(name + rb"\s*:", bare):
-            return Detected(Format.MISP, f"it has MISP's {name.decode()}")
+            return Detected(Format.MISP, Message("list_format.misp", {"name": name.decode()}))
     if bare[:1] == b"{" or re.match(rb"\[\s*[{\]]", bare):
-        raise BadInput("JSON, but neither a STIX bundle nor a MISP event", advice="See haechi indicators add --help")
+        raise BadInput("format.other_json")
     return None  # "[" may begin a defanged value
 
 
@@ -67,11 +66,11 @@ def _text(text: str) -> Detected:
             continue
         columns = csvheader.columns(line)
         if columns:
-            return Detected(Format.CSV, f"its header has {', '.join(columns)}")
+            return Detected(Format.CSV, Message("list_format.header", {"columns": ", ".join(columns)}))
         if line.count(",") and not _is_value(line):
-            return Detected(Format.CSV, "its first line has commas")
-        return Detected(Format.PLAIN, "one value a line")
-    return Detected(Format.PLAIN, "only comments")
+            return Detected(Format.CSV, Message("list_format.commas"))
+        return Detected(Format.PLAIN, Message("list_format.plain"))
+    return Detected(Format.PLAIN, Message("list_format.comments"))
 
 
 def _is_value(line: str) -> bool:

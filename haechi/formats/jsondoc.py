@@ -20,34 +20,31 @@ _T = TypeVar("_T")
 
 def decode(data: bytes, kind: type[_T], path: str) -> _T:
     """The document as `kind`. Raises BadInput for anything that isn't JSON of that shape."""
+    location = Location(path=path)
     if len(data) > MAX_BYTES:
-        raise BadInput(
-            f"the file has {len(data) >> 20} MiB, more than the {MAX_BYTES >> 20} that are read at once",
-            location=Location(path=path),
-            advice="Split it",
-        )
+        raise BadInput("json.large", location=location, size=len(data) >> 20, most=MAX_BYTES >> 20)
     bare = data.removeprefix(b"\xef\xbb\xbf")
     if not bare.strip():
-        raise BadInput("the file is empty", location=Location(path=path))
+        raise BadInput("json.empty", location=location)
     try:
         return msgspec.json.decode(bare, type=kind)
     except msgspec.ValidationError as error:
-        raise BadInput(f"not of the expected shape: {error}", location=Location(path=path)) from None
+        raise BadInput("json.shape", location=location, cause=str(error)) from None
     except msgspec.DecodeError as error:
-        raise BadInput(f"not valid JSON: {error}", location=Location(path=path)) from None
+        raise BadInput("json.invalid", location=location, cause=str(error)) from None
     except UnicodeDecodeError:
-        raise BadInput("not valid JSON: a text in it isn't UTF-8", location=Location(path=path)) from None
+        raise BadInput("json.not_utf_8", location=location) from None
     except RecursionError:
-        raise BadInput("the JSON is nested too deep", location=Location(path=path)) from None
+        raise BadInput("json.deep", location=location) from None
 
 
 def storable(found: SourceObject) -> SourceObject:
     """The object; BadInput where a text of it has a NUL, which JSON can write and PostgreSQL can't keep."""
-    patterns = (text for one in found.patterns for text in (one.pattern_type, one.pattern, one.reason))
+    patterns = (text for one in found.patterns for text in (one.pattern_type, one.pattern))
     values = (text for texts in found.values.values() for text in texts)
     for one in (found.object_id, found.version, *patterns, *values):
         if "\0" in one:
-            raise BadInput("a text of it has a NUL character", location=Location(value=one))
+            raise BadInput("json.nul", location=Location(value=one))
     return found
 
 

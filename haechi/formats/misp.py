@@ -12,11 +12,12 @@ import msgspec
 from haechi.formats import jsondoc, mispmarking, moment, quick, typenames
 from haechi.formats.jsondoc import NO_INDICATOR, NoIndicator, text
 from haechi.formats.mispmarking import Said
+from haechi.messages.catalogue import Message
 from haechi.model.errors import BadInput
 from haechi.model.indicator import Context, ValueType
 from haechi.model.location import Location
 from haechi.model.marking import Tlp
-from haechi.model.source_object import Pattern, Refused, SourceObject
+from haechi.model.source_object import Pattern, SourceObject
 
 _PATTERNS: Final = frozenset({"yara", "sigma", "snort", "suricata", "zeek", "pattern-in-file", "pattern-in-traffic"})
 _MOST_REFERENCES: Final = 50
@@ -54,7 +55,7 @@ class _Item(_Attributes):
     uuid: Any = None
 
 
-def parse(data: bytes, *, path: str = "", marking: Tlp) -> Iterator[SourceObject | Refused | NoIndicator]:
+def parse(data: bytes, *, path: str = "", marking: Tlp) -> Iterator[SourceObject | BadInput | NoIndicator]:
     """The `to_ids` attributes as source objects, and those refused with their reason; a mark for all others.
 
     `marking` is the source's for what no tag marks. Raises BadInput if the document can't be read at all.
@@ -121,7 +122,7 @@ def _attribute(
     about: str,
     *,
     gone: bool = False,
-) -> Iterator[SourceObject | Refused | NoIndicator]:
+) -> Iterator[SourceObject | BadInput | NoIndicator]:
     item = _decoded(raw)
     if not _true(item.get("to_ids")):
         yield NO_INDICATOR
@@ -130,7 +131,7 @@ def _attribute(
     said = said.plus(mispmarking.read(item.get("Tag"), item.get("Galaxy"), item.get("distribution")))
     try:
         if not own_id:
-            raise BadInput("an attribute without a UUID", location=Location(field="uuid"))
+            raise BadInput("misp.no_uuid", location=Location(field="uuid"))
         values, patterns = _values(text(item.get("type")), item.get("value"))
         version = text(item.get("timestamp"))
         found = SourceObject(
@@ -152,22 +153,23 @@ def _attribute(
             field=error.location.field or f"{text(item.get('type'))} attribute {own_id}",
             value=error.location.value or text(item.get("value")),
         )
-        yield Refused(location=location, reason=error.reason)
+        yield error.at(location)
 
 
 def _values(kind: str, value: Any) -> tuple[dict[ValueType, list[str]], tuple[Pattern, ...]]:
     """The values of an attribute by kind; what isn't matched yet is kept as a pattern with the reason."""
     if not isinstance(value, str) or not value.strip():
-        raise BadInput("the attribute has no value")
+        raise BadInput("misp.no_value")
     if kind in _PATTERNS:
-        return {}, (Pattern(pattern_type=kind, pattern=value, reason=f"{kind} rules aren't evaluated yet"),)
+        return {}, (Pattern(pattern_type=kind, pattern=value, reasons=(Message("pattern.rules", {"type": kind}),)),)
     found: dict[ValueType, list[str]] = {}
     for part, meant in _parts(kind, value):
         seen, normal = quick.value(part, meant)
         found.setdefault(seen, []).append(normal)
     if found:
         return found, ()
-    return {}, (Pattern(pattern_type=f"misp:{kind}", pattern=value, reason=f"{kind} values aren't matched yet"),)
+    why = Message("pattern.values", {"type": kind})
+    return {}, (Pattern(pattern_type=f"misp:{kind}", pattern=value, reasons=(why,)),)
 
 
 def _parts(kind: str, value: str) -> Iterator[tuple[str, ValueType | None]]:
@@ -181,7 +183,7 @@ def _parts(kind: str, value: str) -> Iterator[tuple[str, ValueType | None]]:
         if len(names) == 1:
             parts = [value]
         else:
-            raise BadInput(f"a value of type {kind} has {len(names)} parts joined by |")
+            raise BadInput("misp.parts", type=kind, count=len(names))
     for name, part in zip(names, parts, strict=True):
         if name in typenames.BY_NAME:
             yield part, typenames.named(name)

@@ -22,11 +22,9 @@ def micros(text: str) -> int:
         try:
             moment = datetime.fromisoformat(bare)
         except ValueError:
-            raise BadInput(
-                "not a time", location=Location(value=text), advice="Write it as 2026-11-24T08:00:00Z"
-            ) from None
+            raise BadInput("time.unreadable", location=Location(value=text)) from None
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
         found = (moment - _EPOCH) // timedelta(microseconds=1)
     if not _OLDEST <= found <= _NEWEST:
-        raise BadInput("a time before 1970 or after 9999", location=Location(value=text))
+        raise BadInput("time.out_of_range", location=Location(value=text))
     return found

@@ -13,6 +13,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from haechi.messages.catalogue import Message
 from haechi.model.errors import BadInput
 from haechi.model.location import Location
 
@@ -22,6 +23,7 @@ REQUIRED: Final = ("name", "country", "sector")
 MAX_LINE: Final = 1_048_576  # bytes
 
 _BOM: Final = b"\xef\xbb\xbf"
+_WANTED: Final = Message("party_csv.columns", {"required": ",".join(REQUIRED), "others": ",".join((*LISTS, "contact"))})
 
 
 class PartyRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +53,7 @@ def parse(file: BinaryIO, path: str) -> Iterator[PartyRow | BadInput]:
                 raise
             yield error
     if columns is None:
-        raise BadInput("the file is empty", location=Location(path=path), advice=_columns_wanted())
+        raise BadInput("party_csv.empty", location=Location(path=path), wanted=_WANTED)
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -70,47 +72,37 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 def _cells(raw: bytes, location: Location) -> list[str]:
     if len(raw) > MAX_LINE:
-        raise BadInput(f"the line is longer than {MAX_LINE} bytes", location=location, advice="Split the party in two")
+        raise BadInput("party_csv.long_line", location=location, most=MAX_LINE)
     try:
         text = raw.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         value = raw[error.start : error.start + 8].decode(errors="replace")
-        raise BadInput(
-            "not UTF-8", location=msgspec.structs.replace(location, value=value), advice="Save the file as UTF-8"
-        ) from error
+        raise BadInput("party_csv.not_utf_8", location=msgspec.structs.replace(location, value=value)) from error
     if "\0" in text:
-        raise BadInput("the line has a NUL byte", location=location, advice="Save the file as text")
+        raise BadInput("party_csv.nul", location=location)
     try:
         [cells] = csv.reader([text], strict=True)
     except (csv.Error, ValueError) as error:  # ValueError: a carriage return amid the line makes two records
-        advice = "Close every quote on its line and double quotes inside a cell"
-        raise BadInput(f"not CSV: {error}", location=location, advice=advice) from error
+        raise BadInput("party_csv.quotes", location=location, cause=str(error)) from error
     return [cell.strip() for cell in cells]
 
 
 def _header(cells: list[str], location: Location) -> list[str]:
     columns = [cell.lower() for cell in cells]
     for column in columns:
-        if column not in SINGLE + LISTS or columns.count(column) > 1:
-            reason = f"the column {column!r} stands twice" if column in SINGLE + LISTS else f"no column {column!r}"
-            raise BadInput(reason, location=location, advice=_columns_wanted())
+        if column not in SINGLE + LISTS:
+            raise BadInput("party_csv.no_column", location=location, name=column, wanted=_WANTED)
+        if columns.count(column) > 1:
+            raise BadInput("party_csv.column_twice", location=location, name=column, wanted=_WANTED)
     missing = [column for column in REQUIRED if column not in columns]
     if missing:
-        raise BadInput(f"the column {missing[0]!r} is missing", location=location, advice=_columns_wanted())
+        raise BadInput("party_csv.column_missing", location=location, name=missing[0], wanted=_WANTED)
     return columns
-
-
-def _columns_wanted() -> str:
-    return f"The first line names the columns: {','.join(REQUIRED)} and, where wanted, {','.join(LISTS)},contact"
 
 
 def _row(columns: list[str], cells: list[str], location: Location) -> PartyRow:
     if len(cells) != len(columns):
-        raise BadInput(
-            f"the line has {len(cells)} cells, the header {len(columns)}",
-            location=location,
-            advice="Quote a cell that has a comma in it; separate several networks by ';'",
-        )
+        raise BadInput("party_csv.cells", location=location, cells=len(cells), columns=len(columns))
     assert location.line is not None
     found = dict(zip(columns, cells, strict=True))
     return PartyRow(

@@ -8,6 +8,7 @@ import re
 from typing import Any, Final, NamedTuple
 
 from haechi.formats import quick
+from haechi.messages.catalogue import Message
 from haechi.model.errors import BadInput
 from haechi.model.indicator import ValueType
 from haechi.model.location import Location
@@ -47,10 +48,10 @@ _ADDRESSES: Final = frozenset({"ipv4-addr:value", "ipv6-addr:value", "network-tr
 
 
 class Parsed(NamedTuple):
-    """A pattern's values, and why (the rest of) it isn't evaluated yet, "" if all of it is."""
+    """A pattern's values, and why parts of it aren't evaluated yet; () if all of it is."""
 
     values: list[tuple[ValueType, str]]
-    reason: str
+    reasons: tuple[Message, ...]
 
 
 class Comparison(NamedTuple):
@@ -69,11 +70,11 @@ def parse(pattern: str) -> Parsed:
     """
     one = _ONE.fullmatch(pattern)
     if one is not None:
-        return _evaluate([Comparison(f"{one[1]}:{one[2].replace(chr(39), '')}", "=", f"'{one[3]}'")], "")
+        return _evaluate([Comparison(f"{one[1]}:{one[2].replace(chr(39), '')}", "=", f"'{one[3]}'")], None)
     if len(pattern) > MAX_PATTERN:
-        raise BadInput(f"the pattern is longer than {MAX_PATTERN} characters")
+        raise BadInput("stix_pattern.long", most=MAX_PATTERN)
     if _depth(pattern) > _DEEPEST:
-        raise BadInput(f"the pattern has brackets more than {_DEEPEST} deep")
+        raise BadInput("stix_pattern.deep", most=_DEEPEST)
     return _evaluate(*_read(pattern))
 
 
@@ -85,8 +86,8 @@ def _depth(pattern: str) -> int:
     return deepest
 
 
-def _read(pattern: str) -> tuple[list[Comparison], str]:
-    """All comparisons, and what stands between them that a set of values can't say ("" if nothing)."""
+def _read(pattern: str) -> tuple[list[Comparison], Message | None]:
+    """All comparisons, and what stands between them that a set of values can't say (None if nothing)."""
     from stix2patterns.exceptions import ParseException
     from stix2patterns.v20.pattern import Pattern as Pattern20
     from stix2patterns.v21.pattern import Pattern as Pattern21
@@ -97,7 +98,8 @@ def _read(pattern: str) -> tuple[list[Comparison], str]:
         try:
             parsed = Pattern20(pattern)
         except ParseException:
-            raise BadInput(f"not a STIX pattern: {error}", location=Location(field="pattern", value=pattern)) from None
+            location = Location(field="pattern", value=pattern)
+            raise BadInput("stix_pattern.syntax", location=location, cause=str(error)) from None
     listener = _listener(isinstance(parsed, Pattern20))
     parsed.walk(listener)
     data = listener.pattern_data()
@@ -134,29 +136,29 @@ def _path(steps: list[object]) -> str:
 
 def _without_type_tests(
     comparisons: list[Comparison], ands: int, operations: list[str], qualifiers: list[str]
-) -> tuple[list[Comparison], str]:
+) -> tuple[list[Comparison], Message | None]:
     if qualifiers:
-        return comparisons, f"the qualifier {qualifiers[0].split()[0]} needs several events"
+        return comparisons, Message("pattern.qualifier", {"name": qualifiers[0].split()[0]})
     if "FOLLOWEDBY" in operations or "AND" in operations:
-        return comparisons, "observations joined by AND or FOLLOWEDBY need several events"
+        return comparisons, Message("pattern.observations")
     tests = [c for c in comparisons if c.path.endswith("_ref.type")]
     # "dst_ref.type = 'ipv4-addr' AND dst_ref.value = '...'" says no more than its second half.
     if ands == 1 and len(tests) == 1 and len(comparisons) == 2:
-        return [c for c in comparisons if c not in tests], ""
+        return [c for c in comparisons if c not in tests], None
     if ands:
-        return comparisons, "comparisons joined by AND must hold of one event together"
-    return comparisons, ""
+        return comparisons, Message("pattern.comparisons")
+    return comparisons, None
 
 
-def _evaluate(comparisons: list[Comparison], reason: str) -> Parsed:
-    if reason:
-        return Parsed([], reason)
+def _evaluate(comparisons: list[Comparison], why: Message | None) -> Parsed:
+    if why is not None:
+        return Parsed([], (why,))
     values: list[tuple[ValueType, str]] = []
-    left: list[str] = []
+    left: list[Message] = []
     bad: BadInput | None = None
     for comparison in comparisons:
         kind, why = _kind(comparison)
-        if why:
+        if why is not None:
             left.append(why)
             continue
         for text in _literals(comparison):
@@ -164,14 +166,15 @@ def _evaluate(comparisons: list[Comparison], reason: str) -> Parsed:
                 values.append(quick.value(text, kind))
             except BadInput as error:
                 bad = bad or error
-                left.append(f"{text!r} is left out: {error.reason}")
+                left.append(Message("pattern.left_out", {"value": text, "cause": error.message}))
     if bad is not None and not values:
         raise bad
-    return Parsed(list(dict.fromkeys(values)), "; ".join(dict.fromkeys(left)))
+    once = {str(one): one for one in left}
+    return Parsed(list(dict.fromkeys(values)), tuple(once.values()))
 
 
-def _kind(comparison: Comparison) -> tuple[ValueType | None, str]:
-    """The kind of value compared (None: the value tells), and why it can't be matched yet, "" if it can."""
+def _kind(comparison: Comparison) -> tuple[ValueType | None, Message | None]:
+    """The kind of value compared (None: the value tells), and why it can't be matched yet, None if it can."""
     path, operator, _ = comparison
     wanted = ("=", "IN", "ISSUBSET") if path in _ADDRESSES else ("=", "IN")
     if operator == "==":
@@ -179,12 +182,12 @@ def _kind(comparison: Comparison) -> tuple[ValueType | None, str]:
     kind, _, steps = path.partition(":")
     digest = steps.lower().removeprefix("hashes.")
     if operator not in wanted:
-        return None, f"{operator} on {path} isn't evaluated yet"
+        return None, Message("pattern.operator", {"operator": operator, "path": path})
     if steps.lower().startswith("hashes.") and digest in _HASHES and kind in ("file", "artifact", "x509-certificate"):
-        return (ValueType.CERT if kind == "x509-certificate" else _HASHES[digest]), ""
+        return (ValueType.CERT if kind == "x509-certificate" else _HASHES[digest]), None
     if path in _PATHS:
-        return _PATHS[path], ""
-    return None, f"{path} isn't matched yet"
+        return _PATHS[path], None
+    return None, Message("pattern.path", {"path": path})
 
 
 def _literals(comparison: Comparison) -> list[str]:

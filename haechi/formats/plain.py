@@ -14,7 +14,7 @@ from haechi.model.errors import BadInput
 from haechi.model.indicator import Context, ValueType
 from haechi.model.location import Location
 from haechi.model.marking import Tlp
-from haechi.model.source_object import Refused, SourceObject
+from haechi.model.source_object import SourceObject
 
 MAX_LINE = 16_384  # bytes
 SMALL = 4096  # bytes; below, Arrow's import costs more than it saves
@@ -31,7 +31,7 @@ def parse(
     marking: Tlp,
     kind: ValueType | None = None,
     context: Context | None = None,
-) -> Iterator[SourceObject | Refused]:
+) -> Iterator[SourceObject | BadInput]:
     """The list's values as objects of a list, and what was refused with its line.
 
     `blocks` are of whole lines; `marking` is that of the source; `kind` the type of all values where the file doesn't show it; `context` what is
@@ -83,13 +83,13 @@ class _Reader:
         for at in left.to_pylist():
             yield first + at, lines[at]
 
-    def line(self, number: int, line: bytes) -> Refused | None:
+    def line(self, number: int, line: bytes) -> BadInput | None:
         if len(line) > MAX_LINE:
-            return self._refuse(number, "", f"the line is longer than {MAX_LINE} bytes")
+            return BadInput("list.long_line", location=self._at(number, ""), most=MAX_LINE)
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
         except UnicodeDecodeError:
-            return self._refuse(number, line[:60].decode(errors="replace"), "the line isn't UTF-8 text")
+            return BadInput("list.not_utf_8", location=self._at(number, line[:60].decode(errors="replace")))
         if not text:
             return None
         if text.startswith(("#", ";", "//")):
@@ -97,14 +97,14 @@ class _Reader:
             return None
         return self._value(number, text)
 
-    def _value(self, number: int, text: str) -> Refused | None:
+    def _value(self, number: int, text: str) -> BadInput | None:
         self._values_seen = True
         if " " in text or "\t" in text:
             text = _COMMENT.sub("", text)
         try:
             kind, normal = quick.value(text, self._kind)
         except BadInput as error:
-            return self._refuse(number, text, error.reason)
+            return error.at(self._at(number, text))
         self.groups.add(self._attributes, kind, normal)
         return None
 
@@ -132,5 +132,5 @@ class _Reader:
         )
         return Attributes(marking=self._marking, context=context)
 
-    def _refuse(self, number: int, text: str, reason: str) -> Refused:
-        return Refused(location=Location(path=self._path, line=number, field="value", value=text), reason=reason)
+    def _at(self, number: int, text: str) -> Location:
+        return Location(path=self._path, line=number, field="value", value=text)

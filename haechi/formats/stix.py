@@ -12,11 +12,12 @@ import msgspec
 
 from haechi.formats import jsondoc, moment, pattern, stixmarking
 from haechi.formats.jsondoc import NO_INDICATOR, NoIndicator, text, texts
+from haechi.messages.catalogue import Message
 from haechi.model.errors import BadInput
 from haechi.model.indicator import Context, ValueType
 from haechi.model.location import Location
 from haechi.model.marking import Pap, Tlp, strictest
-from haechi.model.source_object import Pattern, Refused, SourceObject
+from haechi.model.source_object import Pattern, SourceObject
 
 _ACTORS: Final = frozenset({"threat-actor", "intrusion-set"})
 _NAMED: Final = _ACTORS | {"malware", "tool", "campaign"}
@@ -46,7 +47,7 @@ class _Around:
         self.attributed: dict[str, list[tuple[str, Tlp | None]]] = {}
 
 
-def parse(data: bytes, *, path: str = "", marking: Tlp) -> Iterator[SourceObject | Refused | NoIndicator]:
+def parse(data: bytes, *, path: str = "", marking: Tlp) -> Iterator[SourceObject | BadInput | NoIndicator]:
     """The indicators of a bundle as source objects, and those refused with their reason; a mark for all other objects.
 
     `marking` is the source's for what is unmarked. Raises BadInput if the document can't be read at all.
@@ -64,7 +65,7 @@ def parse(data: bytes, *, path: str = "", marking: Tlp) -> Iterator[SourceObject
             location = Location(
                 path=path, field=error.location.field or f"objects[{place}]", value=error.location.value or _id_of(raw)
             )
-            yield Refused(location=location, reason=error.reason)
+            yield error.at(location)
 
 
 def _objects(data: bytes, path: str) -> list[msgspec.Raw]:
@@ -81,9 +82,9 @@ def _decoded(raw: msgspec.Raw) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise BadInput(f"not valid JSON: {error}") from None
+        raise BadInput("json.invalid", cause=str(error)) from None
     if not isinstance(found, dict):
-        raise BadInput("not a STIX object")
+        raise BadInput("stix.no_object")
     return found
 
 
@@ -126,7 +127,7 @@ def _around(raws: list[msgspec.Raw]) -> _Around:
 def _indicator(item: Mapping[str, Any], raw: bytes, around: _Around, default: Tlp) -> SourceObject:
     own_id = text(item.get("id"))
     if not own_id.startswith("indicator--"):
-        raise BadInput("an indicator without an id of its own", location=Location(field="id", value=own_id))
+        raise BadInput("stix.no_id", location=Location(field="id", value=own_id))
     revoked = item.get("revoked") is True
     values, patterns = _pattern(item)
     context, brought = _context(item, own_id, around)
@@ -134,10 +135,7 @@ def _indicator(item: Mapping[str, Any], raw: bytes, around: _Around, default: Tl
     version = text(item.get("modified"))
     valid_from, valid_until = _time(item, "valid_from"), _time(item, "valid_until")
     if valid_from is not None and valid_until is not None and valid_until <= valid_from:
-        raise BadInput(
-            "valid_until isn't later than valid_from",
-            location=Location(field="valid_until", value=text(item["valid_until"])),
-        )
+        raise BadInput("stix.validity", location=Location(field="valid_until", value=text(item["valid_until"])))
     return SourceObject(
         object_id=own_id,
         version=version,
@@ -158,16 +156,16 @@ def _indicator(item: Mapping[str, Any], raw: bytes, around: _Around, default: Tl
 def _pattern(item: Mapping[str, Any]) -> tuple[dict[ValueType, list[str]], tuple[Pattern, ...]]:
     said, kind = item.get("pattern"), text(item.get("pattern_type")) or "stix"
     if not isinstance(said, str) or not said.strip():
-        raise BadInput("the indicator has no pattern", location=Location(field="pattern"))
+        raise BadInput("stix.no_pattern", location=Location(field="pattern"))
     if kind != "stix":
-        return {}, (Pattern(pattern_type=kind, pattern=said, reason=f"{kind} patterns aren't evaluated yet"),)
+        return {}, (Pattern(pattern_type=kind, pattern=said, reasons=(Message("pattern.language", {"type": kind}),)),)
     parsed = pattern.parse(said)
     values: dict[ValueType, list[str]] = {}
     for found, value in parsed.values:
         values.setdefault(found, []).append(value)
-    if not parsed.reason:
+    if not parsed.reasons:
         return values, ()
-    return values, (Pattern(pattern_type="stix", pattern=said, reason=parsed.reason),)
+    return values, (Pattern(pattern_type="stix", pattern=said, reasons=parsed.reasons),)
 
 
 def _context(item: Mapping[str, Any], own_id: str, around: _Around) -> tuple[Context, list[Tlp]]:
@@ -215,7 +213,7 @@ def _confidence(value: Any) -> int | None:
         return None
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100:
         return value
-    raise BadInput("confidence is an integer from 0 to 100", location=Location(field="confidence", value=str(value)))
+    raise BadInput("stix.confidence", location=Location(field="confidence", value=str(value)))
 
 
 def _time(item: Mapping[str, Any], field: str) -> int | None:
@@ -224,4 +222,4 @@ def _time(item: Mapping[str, Any], field: str) -> int | None:
     try:
         return moment.micros(text(item[field]))
     except BadInput as error:
-        raise BadInput(error.reason, location=Location(field=field, value=text(item[field]))) from None
+        raise error.at(Location(field=field, value=text(item[field]))) from None

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from haechi.messages.catalogue import Message
 from haechi.model.marking import UNMARKED, Pap, Tlp
 
 
@@ -82,7 +83,7 @@ class Assertion(msgspec.Struct, frozen=True, kw_only=True):
     known_at: int
     known_how: str  # observed (by this node's clock) | asserted (--known-at, with its reason)
     gone_at: int | None
-    gone_why: str
+    gone_why: Message | None
     context: Context
 
 

@@ -40,10 +40,7 @@ def cache_folder() -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise NodeCannot(
-            f"the kernel cache {folder} is open to other users",
-            advice=f"It holds code that is run. Remove it and call again: rm -r {folder}",
-        )
+        raise NodeCannot("kernels.foreign", folder=str(folder))
     return folder
 
 

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from haechi.messages.catalogue import text
+
 
 class Location(msgspec.Struct, frozen=True, kw_only=True):
     """A place in an input. All parts are optional; lines count from 1, offsets from 0 in the decompressed stream."""
@@ -15,11 +17,12 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         place = self.path
         if self.line is not None:
-            place += f":{self.line}" if place else f"line {self.line}"
+            place += f":{self.line}" if place else text("location.line", line=self.line)
         if self.offset is not None:
-            place += f" (byte {self.offset})" if place else f"byte {self.offset}"
+            byte = text("location.byte", offset=self.offset)
+            place += f" ({byte})" if place else byte
         if self.field:
-            place += f" field {self.field}" if place else f"field {self.field}"
+            place += (" " if place else "") + text("location.field", field=self.field)
         if self.value:
             shown = self.value if len(self.value) <= 80 else self.value[:77] + "..."
             place += f" = {shown!r}" if self.field else f" {shown!r}" if place else repr(shown)

@@ -1,7 +1,7 @@
 """The one normal form of each kind of value, so that equal things are equal bytes.
 
 Logs and indicators go through the same functions: what an analyst typed and what a sensor wrote meet here. Every
-function is pure, gives the same text for its own result (idempotent) and raises BadInput with a plain reason.
+function is pure, gives the same text for its own result (idempotent) and raises BadInput that says what is wrong.
 `domain` and `url` cost about 1 and 4 us; `guess` is for bare values of unknown kind.
 Sources: RFC 5952 (IPv6 text), UTS 46 and WHATWG URL (names, URLs), FoxIO JA4.
 """
@@ -11,7 +11,7 @@ import re
 import socket
 import unicodedata
 from collections.abc import Callable
-from typing import Final, NamedTuple, NoReturn
+from typing import Any, Final, NoReturn
 
 from haechi.model.errors import BadInput
 from haechi.model.indicator import ValueType
@@ -69,16 +69,8 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class Guess(NamedTuple):
-    """What a bare value was taken for; `note` says what was left out (a port), "" if nothing."""
-
-    type: ValueType
-    text: str
-    note: str
-
-
-def _refuse(reason: str, value: str, advice: str = "") -> NoReturn:
-    raise BadInput(reason, location=Location(value=value), advice=advice)
+def _refuse(id: str, value: str, **arguments: Any) -> NoReturn:
+    raise BadInput(id, location=Location(value=value), **arguments)
 
 
 def refang(text: str) -> str:
@@ -129,12 +121,12 @@ def address(text: str) -> tuple[ValueType, str]:
     if not slash:
         return (ValueType.IPV4 if first.version == 4 else ValueType.IPV6), str(first)
     if not (length.isascii() and length.isdigit() and len(length) <= 3):
-        _refuse("the prefix length isn't a number", text, "Write a network as 192.0.2.0/24")
+        _refuse("value.prefix_no_number", text)
     bits = int(length)
     if first.version == 4 and ":" in host:
         bits -= 96
     if not 0 <= bits <= first.max_prefixlen:
-        _refuse(f"the prefix length /{length} doesn't exist for IPv{first.version}", text)
+        _refuse("value.no_such_prefix", text, length=length, version=first.version)
     return _net(ipaddress.ip_network((first, bits), strict=False), text)
 
 
@@ -157,7 +149,7 @@ def _one(text: str, whole: str) -> _Address:
     try:
         found = ipaddress.ip_address(text)
     except ValueError:
-        _refuse("not an IPv4 or IPv6 address", whole)
+        _refuse("value.not_address", whole)
     if found.version == 6 and found.ipv4_mapped is not None:
         return found.ipv4_mapped
     return found
@@ -168,19 +160,19 @@ def _net(net: _Network, whole: str) -> tuple[ValueType, str]:
         return (ValueType.IPV4 if net.version == 4 else ValueType.IPV6), str(net.network_address)
     widest = WIDEST_V4 if net.version == 4 else WIDEST_V6
     if net.prefixlen < widest:
-        _refuse(f"a network wider than /{widest} would hit nearly everything", whole, "Name the networks one by one")
+        _refuse("value.wide_network", whole, widest=widest)
     return (ValueType.IPV4_NET if net.version == 4 else ValueType.IPV6_NET), str(net)
 
 
 def _range(first: _Address, last: _Address, whole: str) -> tuple[ValueType, str]:
     if first.version != last.version:
-        _refuse("the range begins in one address family and ends in the other", whole)
+        _refuse("value.mixed_range", whole)
     if int(last) < int(first):
-        _refuse("the range ends before it begins", whole)
+        _refuse("value.backward_range", whole)
     widest = WIDEST_V4 if first.version == 4 else WIDEST_V6
     size = int(last) - int(first) + 1
     if size > 1 << (first.max_prefixlen - widest):
-        _refuse(f"a range larger than a /{widest} would hit nearly everything", whole, "Name the networks one by one")
+        _refuse("value.wide_range", whole, widest=widest)
     aligned = size & (size - 1) == 0 and int(first) % size == 0
     if aligned:
         return _net(ipaddress.ip_network((first, first.max_prefixlen - size.bit_length() + 1)), whole)
@@ -204,39 +196,39 @@ def domain(text: str) -> str:
     name = name.lower().removesuffix(".")
     if len(name) <= 253 and _NORMAL_DOMAIN.fullmatch(name):
         return name
-    return _refuse(_domain_reason(name), text)
+    return _refuse_domain(name, text)
 
 
 def _to_ascii(name: str, whole: str) -> str:
     import ada_url
 
     if len(name) > MAX_TEXT:
-        _refuse("the name is longer than 253 characters", whole)
+        _refuse("value.domain_too_long", whole)
     try:
         mapped = ada_url.idna_to_ascii(name).decode("ascii")
     except ValueError:  # lone surrogates
         mapped = ""
     if not mapped:
-        _refuse("not a valid internationalised domain name (UTS 46)", whole)
+        _refuse("value.domain_not_mapped", whole)
     return mapped
 
 
-def _domain_reason(name: str) -> str:
+def _refuse_domain(name: str, whole: str) -> NoReturn:
     if not name:
-        return "the domain is empty"
+        _refuse("value.domain_empty", whole)
     if _looks_like_six(name) or _QUAD.fullmatch(name):
-        return "an address, not a domain"
+        _refuse("value.domain_is_address", whole)
     if len(name) > 253:
-        return "the name is longer than 253 characters"
+        _refuse("value.domain_too_long", whole)
     labels = name.split(".")
     if not all(labels):
-        return "the name has an empty label"
+        _refuse("value.domain_empty_label", whole)
     if any(len(label) > 63 for label in labels):
-        return "a label is longer than 63 characters"
+        _refuse("value.domain_long_label", whole)
     stray = re.search(r"[^a-z0-9_.-]", name)
     if stray:
-        return f"the name has a character that no domain has: {stray[0]!r}"
-    return "the last label is a number, so this is neither a domain nor an address"
+        _refuse("value.domain_character", whole, character=stray[0])
+    _refuse("value.domain_number", whole)
 
 
 def url(text: str) -> str:
@@ -248,17 +240,17 @@ def url(text: str) -> str:
     import ada_url
 
     if len(text) > MAX_TEXT:
-        _refuse(f"the URL is longer than {MAX_TEXT} characters", text)
+        _refuse("value.url_too_long", text, most=MAX_TEXT)
     try:
         href: str = ada_url.normalize_url(text)
     except ValueError:
-        _refuse("not a URL by WHATWG's rules", text)
+        _refuse("value.not_url", text)
     scheme = href.partition(":")[0]
     if scheme not in URL_SCHEMES:
-        _refuse(f"URLs of scheme {scheme!r} aren't matched", text, "Use http, https, ftp, ws or wss")
+        _refuse("value.url_scheme", text, scheme=scheme)
     href = href.partition("#")[0]
     if len(href) > MAX_TEXT:  # percent-encoding makes it longer; its own result must be accepted again
-        _refuse(f"the URL is longer than {MAX_TEXT} characters when encoded", text)
+        _refuse("value.url_too_long_encoded", text, most=MAX_TEXT)
     return href
 
 
@@ -271,33 +263,34 @@ def email(text: str) -> str:
     bare = text.strip().removeprefix("mailto:").removeprefix("<").removesuffix(">").strip()
     local, at, host = bare.rpartition("@")
     if not at or not local:
-        _refuse("not an e-mail address (name@domain)", text)
+        _refuse("value.not_email", text)
     if len(local) > 64 or any(char.isspace() or char in '<>()[],;:\\"@' or ord(char) < 32 for char in local):
-        _refuse("the name before @ isn't one that mail carries", text)
+        _refuse("value.email_name", text)
     lowered = local.lower()
     if len(lowered) > 64:
-        _refuse("the name before @ isn't one that mail carries", text)
+        _refuse("value.email_name", text)
     return f"{lowered}@{domain(host)}"
 
 
-def _hex(text: str, lengths: tuple[int, ...], what: str) -> str:
+def _hex(text: str, lengths: tuple[int, ...], strays: str, other_length: str, **arguments: Any) -> str:
+    """Lower-case hex of one of the lengths; `strays` and `other_length` are the ids of what is wrong with the rest."""
     lowered = text.strip().lower()
     if not _HEX.fullmatch(lowered):
-        _refuse(f"not a {what}: it has characters other than 0-9 and a-f", text)
+        _refuse(strays, text, **arguments)
     if len(lowered) not in lengths:
-        wanted = " or ".join(str(length) for length in lengths)
-        _refuse(f"not a {what}: it has {len(lowered)} hex digits instead of {wanted}", text)
+        _refuse(other_length, text, count=len(lowered), **arguments)
     return lowered
 
 
 def digest(type: ValueType, text: str) -> str:
     """A file digest (md5, sha1, sha256, sha512) as lower-case hex of exactly its length."""
-    return _hex(text, (_DIGEST_LENGTH[type],), type.name)
+    wanted = _DIGEST_LENGTH[type]
+    return _hex(text, (wanted,), "value.digest_characters", "value.digest_length", kind=type.name, wanted=wanted)
 
 
 def ja3(text: str) -> str:
     """A JA3 or JA3S fingerprint: 32 hex digits, lower case."""
-    return _hex(text, (32,), "JA3 fingerprint")
+    return _hex(text, (32,), "value.ja3_characters", "value.ja3_length")
 
 
 def ja4(text: str) -> str:
@@ -308,13 +301,14 @@ def ja4(text: str) -> str:
     """
     lowered = text.strip().lower()
     if not _JA4.fullmatch(lowered):
-        _refuse("not a JA4 fingerprint (like t13d1516h2_8daaf6152771_e5627efa2ab1)", text)
+        _refuse("value.not_ja4", text)
     return lowered
 
 
 def cert(text: str) -> str:
     """A certificate's digest (MD5, SHA-1 or SHA-256) as lower-case hex without colons or spaces."""
-    return _hex(text.replace(":", "").replace(" ", ""), (32, 40, 64), "certificate digest")
+    bare = text.replace(":", "").replace(" ", "")
+    return _hex(bare, (32, 40, 64), "value.cert_characters", "value.cert_length")
 
 
 def _subdomains(text: str) -> str:
@@ -343,48 +337,40 @@ def normalise(type: ValueType, text: str) -> str:
     """
     meant = refang(text)
     if not meant:
-        _refuse("the value is empty", text)
+        _refuse("value.empty", text)
     if type in _ADDRESS_TYPES:
         return address(meant)[1]
     return _BY_TYPE[type](meant)
 
 
 def guess(text: str) -> tuple[ValueType, str]:
-    """The type and normal form of a bare value. `guess_noted` also says what was left out.
+    """The type and normal form of a bare value; a port behind an address or a name is left out.
 
     >>> guess("evil[.]example/x")
     (<ValueType.URL: 'url'>, 'http://evil.example/x')
     """
-    found = guess_noted(text)
-    return found.type, found.text
-
-
-def guess_noted(text: str) -> Guess:
-    """As `guess`, with a note where something was left out (the port of `192.0.2.1:443`)."""
     meant = refang(text)
     if not meant:
-        _refuse("the value is empty", text)
+        _refuse("value.empty", text)
     if len(meant) > MAX_TEXT:
-        _refuse(f"the value is longer than {MAX_TEXT} characters", text)
+        _refuse("value.too_long", text, most=MAX_TEXT)
     scheme = _SCHEME.match(meant)
     if scheme:
-        return Guess(ValueType.URL, url(meant), "")
+        return ValueType.URL, url(meant)
     lowered = meant.lower()
     if len(lowered) in _DIGEST_BY_LENGTH and _HEX.fullmatch(lowered):
-        return Guess(_DIGEST_BY_LENGTH[len(lowered)], lowered, "")
+        return _DIGEST_BY_LENGTH[len(lowered)], lowered
     if _JA4.fullmatch(lowered):
-        return Guess(ValueType.JA4, lowered, "")
+        return ValueType.JA4, lowered
     return _guess_address(meant) or _guess_name(meant, text)
 
 
-def _guess_address(meant: str) -> Guess | None:
+def _guess_address(meant: str) -> tuple[ValueType, str] | None:
     meant = _narrow(meant)
     if _QUAD.fullmatch(meant) or _NET.fullmatch(meant) or _looks_like_six(meant) or _looks_like_range(meant):
-        return Guess(*address(meant), "")
+        return address(meant)
     port = _QUAD_PORT.fullmatch(meant) or _SIX_PORT.fullmatch(meant)
-    if port:
-        return Guess(*address(port[1]), f"port {port[2]} left out" if port[2] else "")
-    return None
+    return address(port[1]) if port else None
 
 
 def _looks_like_six(meant: str) -> bool:
@@ -396,25 +382,17 @@ def _looks_like_range(meant: str) -> bool:
     return found is not None and bool(_QUAD.fullmatch(found[1]) or found[1].count(":") >= 2)
 
 
-def _guess_name(meant: str, text: str) -> Guess:
+def _guess_name(meant: str, text: str) -> tuple[ValueType, str]:
     if "/" in meant or "?" in meant:
         if re.match(r"[^/?]*\.[^/?]+[/?]", meant) is None:
-            _refuse("not a value that Haechi knows (address, domain, URL, e-mail, digest, JA4)", text)
-        return Guess(ValueType.URL, url("http://" + meant), "taken as http")
+            _refuse("value.unknown", text)
+        return ValueType.URL, url("http://" + meant)
     if "@" in meant:
-        return Guess(ValueType.EMAIL, email(meant), "")
+        return ValueType.EMAIL, email(meant)
     port = _HOST_PORT.fullmatch(meant)
     name = _subdomains(port[1] if port else meant)
     if _FILE_NAME.fullmatch(name):
-        _refuse(
-            "this looks like a file's name, which isn't matched",
-            text,
-            "A list of domains that look so says it: haechi indicators add --type domain",
-        )
+        _refuse("value.file_name", text)
     if "." not in name:
-        _refuse(
-            "a single word is no indicator",
-            text,
-            "A list of single words says of what type: haechi indicators add --type domain",
-        )
-    return Guess(ValueType.DOMAIN, name, f"port {port[2]} left out" if port else "")
+        _refuse("value.single_word", text)
+    return ValueType.DOMAIN, name

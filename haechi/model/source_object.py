@@ -1,4 +1,4 @@
-"""What a parser of indicators hands on: one object of a source with its values, or a refusal.
+"""What a parser of indicators hands on: one object of a source with its values (or a BadInput, for what it refuses).
 
 A STIX indicator or a MISP attribute is one object. A plain list or CSV is one object per distinct marking,
 confidence, validity and context, with up to a million values, handed on in blocks of the same attributes.
@@ -8,17 +8,17 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from haechi.messages.catalogue import Message
 from haechi.model.indicator import Context, ValueType
-from haechi.model.location import Location
 from haechi.model.marking import UNMARKED, Pap, Tlp
 
 
 class Pattern(msgspec.Struct, frozen=True, kw_only=True):
-    """A pattern that is kept and not evaluated yet, with the reason."""
+    """A pattern that is kept and not evaluated yet, with the reasons (several where parts of it are left out)."""
 
     pattern_type: str  # stix, sigma, yara, snort: STIX 2.1's pattern-type-ov
     pattern: str
-    reason: str
+    reasons: tuple[Message, ...]
 
 
 class SourceObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,14 +41,3 @@ class SourceObject(msgspec.Struct, frozen=True, kw_only=True):
     patterns: tuple[Pattern, ...] = ()
     revoked: bool = False
     line: int | None = None
-
-
-class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """A record of a source that could not be taken; the others around it were."""
-
-    location: Location
-    reason: str
-
-    def __str__(self) -> str:
-        where = str(self.location)
-        return f"{where}: {self.reason}" if where else self.reason

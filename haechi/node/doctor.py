@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from haechi.messages.catalogue import text
 from haechi.model.clock import Clock
 from haechi.model.errors import HaechiError, MissingExtra
 from haechi.node import config as settings
@@ -26,7 +27,6 @@ from haechi.node import keys
 from haechi.node.home import CATALOG
 from haechi.node.lake import today
 from haechi.report import format as formats
-from haechi.report.messages import text
 
 if TYPE_CHECKING:
     from haechi.store.lake import Lake
@@ -109,7 +109,7 @@ def open_files() -> Check:
     """The limit of open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = soft == resource.RLIM_INFINITY
-    seen = "unlimited" if unlimited else str(soft)
+    seen = text("doctor.unlimited") if unlimited else str(soft)
     return _check("files", "ok" if unlimited or soft >= FILES_WARN else "warn", seen, wanted=FILES_WARN, hard=hard)
 
 
@@ -223,7 +223,12 @@ def database(url: str) -> Check:
     try:
         import psycopg
     except ImportError:
-        return Check("catalog", "fail", text("doctor.absent"), MissingExtra("psycopg", "postgresql").advice)
+        return Check(
+            "catalog",
+            "fail",
+            text("doctor.absent"),
+            MissingExtra("missing_extra", package="psycopg", extra="postgresql").advice,
+        )
     try:
         with psycopg.connect(url.replace("+psycopg:", ":", 1), connect_timeout=5) as connection:
             number = connection.info.server_version  # 180004 is 18.4

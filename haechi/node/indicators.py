@@ -16,10 +16,11 @@ from haechi.detect.warninglist import WarningLists, edition
 from haechi.formats import bulk, csvlist, detectformat, jsondoc, misp, plain, stix
 from haechi.formats.detectformat import Format
 from haechi.formats.jsondoc import NoIndicator
+from haechi.messages.catalogue import Message
 from haechi.model.errors import BadInput, NodeCannot, NotFound, UsageError
 from haechi.model.indicator import Context, Value, ValueType, Verdict
 from haechi.model.marking import Tlp
-from haechi.model.source_object import Refused, SourceObject
+from haechi.model.source_object import SourceObject
 from haechi.node.home import Home
 from haechi.node.unpacked import STDIN, Meter, unpacked
 from haechi.store.catalog import driver, indicator_changes, indicator_load, indicators
@@ -28,6 +29,7 @@ from haechi.store.catalog.indicator_load import Loaded
 # What stands beside lists in a folder and is none: read as a plain list, its links would become indicators.
 PROSE_NAMES: Final = ("license", "licence", "readme")
 PROSE_ENDINGS: Final = frozenset({".md", ".adoc", ".rst", ".html", ".htm", ".py"})
+SKIPPED: Final = "skipped"  # a file's format, where its name says that it is no list
 KEPT_REFUSALS: Final = 10_000  # named one by one; the rest are counted
 
 
@@ -36,7 +38,7 @@ class Added(msgspec.Struct, kw_only=True):
 
     path: str
     format: str
-    why: str  # what in the file says that it is of this format
+    why: Message | None  # what in the file says that it is of this format; None where it couldn't be read
     source: str
     added: int = 0
     unchanged: int = 0
@@ -47,7 +49,7 @@ class Added(msgspec.Struct, kw_only=True):
     context: int = 0  # objects and attributes that tell of indicators and are none
     warning_listed: int = 0  # new values that are kept out of matching
     refused_count: int = 0
-    refused: list[Refused] = []
+    refused: list[BadInput] = []
 
     @property
     def bad(self) -> bool:
@@ -79,7 +81,7 @@ def add(
     _check(home, known_at, known_why)
     files = list(_files(paths))
     if STDIN in files and not source:
-        raise UsageError("standard input has no name", advice="Say whose list it is: --source NAME")
+        raise UsageError("indicators.stdin_name")
     total = None if STDIN in files else sum(path.stat().st_size for path in files) or None
     meter = Meter(total, progress)
     return [
@@ -103,14 +105,12 @@ def add(
 def _check(home: Home, known_at: int | None, known_why: str) -> None:
     if known_at is None:
         if known_why:
-            raise UsageError("a reason without a time", advice="Give --known-at with --known-why")
+            raise UsageError("indicators.no_known_at")
         return
     if not known_why.strip():
-        raise UsageError(
-            "an asserted time needs its reason", advice="Give --known-why: the cost of not cooperating rests on it"
-        )
+        raise UsageError("indicators.no_known_why")
     if known_at > home.clock.now():
-        raise UsageError("nothing is known from the future", advice="Give --known-at a time before now")
+        raise UsageError("indicators.future")
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -118,7 +118,7 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
         if path.is_dir():
             yield from sorted(found for found in path.rglob("*") if found.is_file() and not is_prose(found))
         elif path != STDIN and not path.exists():
-            raise NotFound(f"no file {path}")
+            raise NotFound("file.missing", path=str(path))
         else:
             yield path
 
@@ -133,7 +133,7 @@ def _passed_over(paths: Iterable[Path]) -> Iterator[Added]:
     for path in paths:
         if path.is_dir():
             for file in sorted(found for found in path.rglob("*") if found.is_file() and is_prose(found)):
-                yield Added(path=str(file), format="skipped", why="its name is no list's; name it to add it", source="")
+                yield Added(path=str(file), format=SKIPPED, why=Message("list_format.prose"), source="")
 
 
 def _add_file(home: Home, path: Path, *, meter: Meter, source: str, format: Format | None, **options: Any) -> Added:
@@ -141,16 +141,16 @@ def _add_file(home: Home, path: Path, *, meter: Meter, source: str, format: Form
         with unpacked(path, meter) as (head, file):
             return _merge(home, path, file, _detected(head, format), source, **options)
     except BadInput as error:  # nothing of this file was taken; the files after it are
-        location = msgspec.structs.replace(error.location, path=str(path))
-        reason = f"{error.reason}. {error.advice}" if error.advice else error.reason
-        refused = Refused(location=location, reason=reason)
-        return Added(path=str(path), format="", why="", source=source, refused_count=1, refused=[refused])
+        refused = error.at(msgspec.structs.replace(error.location, path=str(path)))
+        return Added(path=str(path), format="", why=None, source=source, refused_count=1, refused=[refused])
     except OSError as error:
-        raise NodeCannot(f"{path} can't be read: {error.strerror}") from error
+        raise NodeCannot("file.unreadable", path=str(path), cause=error.strerror) from error
 
 
 def _detected(head: bytes, format: Format | None) -> detectformat.Detected:
-    return detectformat.Detected(format, "it was said so") if format is not None else detectformat.detect(head)
+    if format is None:
+        return detectformat.detect(head)
+    return detectformat.Detected(format, Message("list_format.said"))
 
 
 def _merge(
@@ -190,7 +190,7 @@ def _merge(
 
 def _parsed(
     file: BinaryIO, format: Format, path: str, marking: Tlp, kind: ValueType | None, context: Context
-) -> Iterator[SourceObject | Refused | NoIndicator]:
+) -> Iterator[SourceObject | BadInput | NoIndicator]:
     if format is Format.PLAIN:
         return plain.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
     if format is Format.CSV:
@@ -207,18 +207,18 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
         yield block if block.endswith(b"\n") else block + file.readline(bulk.BLOCK_BYTES)
 
 
-def _objects(found: Iterable[SourceObject | Refused | NoIndicator], told: Added) -> Iterator[SourceObject]:
+def _objects(found: Iterable[SourceObject | BadInput | NoIndicator], told: Added) -> Iterator[SourceObject]:
     """The objects alone; what is refused and what is context is noted."""
     for one in found:
         if isinstance(one, SourceObject):
             yield one
-        elif isinstance(one, Refused):
+        elif isinstance(one, BadInput):
             _refuse(told, one)
         else:
             told.context += 1
 
 
-def _refuse(told: Added, refused: Refused) -> None:
+def _refuse(told: Added, refused: BadInput) -> None:
     told.refused_count += 1
     if len(told.refused) < KEPT_REFUSALS:
         told.refused.append(refused)
@@ -228,8 +228,7 @@ def _tell(told: Added, loaded: Loaded, path: str) -> None:
     told.added, told.unchanged, told.closed = loaded.added, loaded.unchanged, loaded.closed
     told.values, told.objects, told.patterns = loaded.values, loaded.objects, loaded.patterns
     for conflict in loaded.conflicts:
-        location = msgspec.structs.replace(conflict.location, path=path)
-        _refuse(told, Refused(location=location, reason=conflict.reason))
+        _refuse(told, conflict.at(msgspec.structs.replace(conflict.location, path=path)))
 
 
 def _warn(conn: Connection, loaded: Loaded) -> int:
@@ -285,7 +284,7 @@ def verdict(home: Home, text: str, said: str, evidence: str, by: str, kind: Valu
     """Append a judgement of a value; the values judged. `NotFound` where no source ever named it."""
     judged = find(home, text, kind)
     if not judged:
-        raise NotFound(f"no source has named {text}", advice="Add it with 'haechi indicators add' first")
+        raise NotFound("indicators.nothing_to_judge", value=text)
     log = home.audit()
     with home.catalog().begin() as conn:
         for value in judged:
@@ -301,7 +300,7 @@ def expire(home: Home, text: str, why: str, source: str = "", kind: ValueType | 
     """Close a value's assertions, of one source or of all; how many."""
     wanted = find(home, text, kind)
     if not wanted:
-        raise NotFound(f"no source has named {text}")
+        raise NotFound("indicators.unknown", value=text)
     log = home.audit()
     with home.catalog().begin() as conn:
         closed = 0

@@ -1,7 +1,7 @@
 """A finding as text: the statement, its figure with the interval, and all that it rests on."""
 
+from haechi.messages.catalogue import text
 from haechi.model.finding import Assumption, Figure, Finding
-from haechi.report.messages import text
 from haechi.report.table import printable
 
 SHOWN_EVIDENCE = 10

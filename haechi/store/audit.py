@@ -123,7 +123,7 @@ class AuditLog:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield file
         except OSError as error:
-            raise NodeCannot(f"the audit log {path} can't be written: {error.strerror}") from error
+            raise NodeCannot("audit.not_written", path=str(path), cause=error.strerror) from error
 
     def _write(self, file: BinaryIO, action: str, subject: str, details: Mapping[str, Any], actor: str) -> Entry:
         last = _last_line(file)
@@ -181,9 +181,7 @@ def _decode(folder: Path, line: bytes) -> Entry:
     try:
         return msgspec.json.decode(line, type=Entry)
     except UNDECODABLE as error:
-        raise NotVerified(
-            f"{folder / LOG} has a line that is no entry: {error}", advice="See 'haechi audit verify'"
-        ) from error
+        raise NotVerified("audit.no_entry", path=str(folder / LOG), cause=str(error)) from error
 
 
 def _open_private(path: Path) -> BinaryIO:

@@ -9,13 +9,14 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import msgspec
 import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from haechi.messages.catalogue import Message
 from haechi.model.errors import NodeCannot, NotVerified
 from haechi.store.audit import (
     CHECKPOINTS,
@@ -30,8 +31,7 @@ from haechi.store.audit import (
     signed_bytes,
 )
 
-_ADVICE: Final = "Compare with a backup; what the log says from there on can't be relied on"
-_ELSEWHERE: Final = "the checkpoint kept elsewhere"
+_ELSEWHERE: Final = Message("audit.flaw.elsewhere")
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ def verify(folder: Path, public_key: Ed25519PublicKey, *, known: Iterable[Checkp
     """
     log, signed = folder / LOG, folder / CHECKPOINTS
     if not log.is_file():
-        raise NodeCannot(f"no audit log at {log}", advice="See 'haechi doctor'")
+        raise NodeCannot("audit.missing", path=str(log))
     log_size, signed_size = _sizes(log, signed)
     elsewhere: dict[int, list[Checkpoint]] = {}
     for checkpoint in known:
@@ -74,7 +74,8 @@ def verify(folder: Path, public_key: Ed25519PublicKey, *, known: Iterable[Checkp
             count, newest, due = count + 1, entries, next(checkpoints, None)
     beyond = [*elsewhere, *((due[1].seq,) if due else ()), *(checkpoint.seq for _, checkpoint in checkpoints)]
     if beyond:
-        _fail(log, entries + 1, f"the tail is cut off: a checkpoint signed {max(beyond)} entries, {entries} are left")
+        cut = Message("audit.flaw.cut", {"signed": max(beyond), "entries": entries})
+        raise _broken(log, entries + 1, cut)
     return Verified(entries=entries, head=head, checkpoints=count, signed=newest, torn=torn)
 
 
@@ -85,7 +86,7 @@ def _sizes(log: Path, signed: Path) -> tuple[int, int]:
             fcntl.flock(file, fcntl.LOCK_SH)
             return os.fstat(file.fileno()).st_size, signed.stat().st_size if signed.exists() else 0
     except OSError as error:
-        raise NodeCannot(f"the audit log {log} can't be read: {error.strerror}") from error
+        raise NodeCannot("audit.not_read", path=str(log), cause=error.strerror) from error
 
 
 def _lines(path: Path, size: int) -> Iterator[tuple[bytes, bool]]:
@@ -97,7 +98,7 @@ def _lines(path: Path, size: int) -> Iterator[tuple[bytes, bool]]:
             line = file.readline(min(size, MAX_LINE + 1))
             size -= len(line)
             if not line.endswith(b"\n") and size > 0:
-                _fail(path, number, f"the line is longer than {MAX_LINE} bytes")
+                raise _broken(path, number, Message("audit.flaw.line_too_long", {"most": MAX_LINE}))
             yield line.removesuffix(b"\n"), line.endswith(b"\n")
 
 
@@ -106,21 +107,22 @@ def _check_entry(path: Path, number: int, line: bytes, head: str) -> None:
         entry = msgspec.json.decode(line, type=Entry)
         canonical = rfc8785.dumps(msgspec.to_builtins(entry)) == line
     except (*UNDECODABLE, rfc8785.CanonicalizationError) as error:
-        _fail(path, number, f"not an entry: {error}")
+        raise _broken(path, number, Message("audit.flaw.no_entry", {"cause": str(error)})) from error
     if not canonical:
-        _fail(path, number, "the entry was changed: it isn't in the form in which entries are written (RFC 8785)")
+        raise _broken(path, number, Message("audit.flaw.changed"))
     if entry.seq != number:
-        _fail(path, number, f"entry {entry.seq} stands where entry {number} should: lines were removed, added or moved")
+        raise _broken(path, number, Message("audit.flaw.misplaced", {"found": entry.seq, "wanted": number}))
+    if entry.prev != head and number == 1:
+        raise _broken(path, number, Message("audit.flaw.start"))
     if entry.prev != head:
-        before = f"line {number - 1}" if number > 1 else "its start"
-        _fail(path, number, f"the chain breaks: {before} or this line was changed")
+        raise _broken(path, number, Message("audit.flaw.chain", {"before": number - 1}))
 
 
-def _check_head(path: Path, number: int, head: str, where: str, checkpoint: Checkpoint) -> None:
+def _check_head(path: Path, number: int, head: str, where: str | Message, checkpoint: Checkpoint) -> None:
     if checkpoint.seq != number:
-        raise NotVerified(f"{where}: checkpoints were moved or added", advice=_ADVICE)
+        raise NotVerified("audit.broken", place=where, why=Message("audit.flaw.checkpoints_moved"))
     if checkpoint.head != head:
-        _fail(path, number, f"it isn't the entry that {where} signed: it or one before was written anew")
+        raise _broken(path, number, Message("audit.flaw.not_signed", {"checkpoint": where}))
 
 
 def _checkpoints(path: Path, size: int, public_key: Ed25519PublicKey) -> Iterator[tuple[int, Checkpoint]]:
@@ -130,20 +132,21 @@ def _checkpoints(path: Path, size: int, public_key: Ed25519PublicKey) -> Iterato
         try:
             checkpoint = msgspec.json.decode(line, type=Checkpoint)
         except UNDECODABLE as error:
-            _fail(path, number, f"not a checkpoint: {error}")
+            raise _broken(path, number, Message("audit.flaw.no_checkpoint", {"cause": str(error)})) from error
         _check_signature(f"{path}:{number}", checkpoint, public_key)
         yield number, checkpoint
 
 
-def _check_signature(where: str, checkpoint: Checkpoint, public_key: Ed25519PublicKey) -> None:
+def _check_signature(where: str | Message, checkpoint: Checkpoint, public_key: Ed25519PublicKey) -> None:
     if checkpoint.key != fingerprint(public_key):
-        raise NotVerified(f"{where}: signed by another key ({checkpoint.key[:16]})", advice=_ADVICE)
+        other = Message("audit.flaw.other_key", {"key": checkpoint.key[:16]})
+        raise NotVerified("audit.broken", place=where, why=other)
     try:
         signature = bytes.fromhex(checkpoint.signature)
         public_key.verify(signature, signed_bytes(checkpoint.seq, checkpoint.head, checkpoint.at))
     except (ValueError, InvalidSignature, rfc8785.CanonicalizationError) as error:
-        raise NotVerified(f"{where}: the signature doesn't hold", advice=_ADVICE) from error
+        raise NotVerified("audit.broken", place=where, why=Message("audit.flaw.signature")) from error
 
 
-def _fail(path: Path, number: int, reason: str) -> NoReturn:
-    raise NotVerified(f"{path}:{number}: {reason}", advice=_ADVICE)
+def _broken(path: Path, number: int, why: Message) -> NotVerified:
+    return NotVerified("audit.broken", place=f"{path}:{number}", why=why)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from haechi.cli.main import available
-from haechi.report.messages import catalogue
+from haechi.messages.catalogue import catalogue
 
 # A process of its own: help is put together when the command's module is imported.
 SHOW = """
@@ -18,7 +18,7 @@ import json, sys
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
-from haechi.report import messages
+from haechi.messages import catalogue as messages
 
 messages.FOLDER = Path(sys.argv[1])
 
@@ -42,7 +42,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The list of commands, and what help says of each command, option and argument, in the language of ids."""
     folder: Path = tmp_path_factory.mktemp("messages")
     ids = [f"{json.dumps(name)} = '<{name}>'" for name in catalogue("en")]
-    (folder / "ids.toml").write_text("\n".join(ids), encoding="utf-8")
+    (folder / "ids").mkdir()
+    (folder / "ids" / "all.toml").write_text("\n".join(ids), encoding="utf-8")
     environment = {"HAECHI_LANG": "ids", "PYTHONPATH": str(Path(__file__).parents[2])}
     call = [sys.executable, "-c", SHOW, str(folder)]
     return json.loads(subprocess.run(call, env=environment, capture_output=True, text=True, check=True).stdout)

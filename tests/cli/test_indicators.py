@@ -49,7 +49,23 @@ def test_add_tells_counts_and_refusals(capsys: pytest.CaptureFixture[str]) -> No
     status, out, _ = run(capsys, "indicators", "add", str(DATA / "csv/bad.csv"), "--source", "feed", "--json")
     (told,) = json.loads(out)["files"]
     assert (status, told["added"], told["unchanged"], told["refused_count"]) == (1, 0, 2, 3)
+    assert told["why"] == "its header has value"
     assert told["refused"][0]["location"]["line"] == 3
+
+
+def test_add_tells_of_files_that_are_no_lists(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = tmp_path / "lists"
+    folder.mkdir()
+    (folder / "a.json").write_text('{"a": 1}')
+    (folder / "readme.txt").write_text("about")
+    status, out, err = run(capsys, "indicators", "add", str(folder))
+    assert (status, out.splitlines()[3].split()[:2]) == (1, ["readme.txt", "skipped"])
+    seen = "JSON, but neither a STIX bundle nor a MISP event"
+    assert err.endswith(f"a.json: {seen}. See haechi indicators add --help\n")
+    bad, prose = json.loads(run(capsys, "indicators", "add", str(folder), "--json")[1])["files"]
+    assert (bad["format"], bad["why"], bad["refused"][0]["reason"]) == ("", "", seen)
+    assert bad["refused"][0]["advice"] == "See haechi indicators add --help"
+    assert (prose["format"], prose["why"]) == ("skipped", "its name is no list's; name it to add it")
 
 
 def test_list_show_and_stats(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,6 +94,7 @@ def test_patterns_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "indicators", "add", str(DATA / "misp/normal.json"))
     _, out, _ = run(capsys, "indicators", "list", "--patterns", "--json")
     assert {row["pattern_type"] for row in json.loads(out)["patterns"]} == {"yara", "misp:mutex", "misp:uri"}
+    assert all(row["reason"] for row in json.loads(out)["patterns"])
 
 
 def test_verdict_and_expire(capsys: pytest.CaptureFixture[str]) -> None:

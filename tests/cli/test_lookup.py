@@ -8,11 +8,19 @@ import pytest
 
 from haechi.cli import lookup
 from haechi.cli.main import main
+from haechi.messages.catalogue import Message
 from haechi.model.clock import FixedClock
+from haechi.model.indicator import ValueType
 from haechi.model.source_object import Pattern, SourceObject
 from haechi.node.home import Home
+from haechi.store.catalog.indicator_changes import expire
 from haechi.store.catalog.indicator_load import load, source_id
+from haechi.store.catalog.indicators import find
 
+WHY = (
+    "not a JA4 fingerprint (like t13d1516h2_8daaf6152771_e5627efa2ab1);"
+    " a range larger than a /8 would hit nearly everything"
+)
 ID = "indicator--00000000-0000-4000-8000-0000000000aa"
 
 
@@ -20,7 +28,8 @@ ID = "indicator--00000000-0000-4000-8000-0000000000aa"
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("HAECHI_HOME", str(tmp_path / "node"))
     made = Home.init(tmp_path / "node", party="P", country="TW", sector="government", clock=FixedClock(1))
-    pattern = Pattern(pattern_type="stix", pattern="[file:size > 7]", reason="a comparison of sizes")
+    reasons = (Message("error.value.not_ja4.reason"), Message("error.value.wide_range.reason", {"widest": 8}))
+    pattern = Pattern(pattern_type="stix", pattern="[file:size > 7]", reasons=reasons)
     with made.catalog().begin() as conn:
         one = SourceObject(object_id=ID, version="1", modified=1, patterns=(pattern,))
         load(conn, source_id(conn, "cert", None)[0], [one], at=1, list_name="l")
@@ -39,10 +48,25 @@ def test_a_pattern(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.splitlines() == [
         "a pattern (stix) of cert, known since 1970-01-01 00:00:00 UTC, not evaluated yet",
         "  [file:size > 7]",
-        "  a comparison of sizes",
+        f"  {WHY}",
     ]
     (thing,) = json.loads(run(capsys, ID, "--json")[1])["lookup"]
-    assert thing["patterns"][0]["pattern"] == "[file:size > 7]"
+    (shown,) = thing["patterns"]
+    assert (shown["pattern"], shown["reason"], "reasons" in shown) == ("[file:size > 7]", WHY, False)
+
+
+def test_why_a_source_no_longer_says_it(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the words of the reader's language, or in those of the person who closed it."""
+    with home.catalog().begin() as conn:
+        source = source_id(conn, "cert", None)[0]
+        one = SourceObject(object_id="", values={ValueType.DOMAIN: ["a.example", "b.example"]})
+        load(conn, source, [one], at=1, list_name="l")
+        fewer = SourceObject(object_id="", values={ValueType.DOMAIN: ["b.example"]})
+        load(conn, source, [fewer], at=2, list_name="l", replace=True)
+        expire(conn, find(conn, "b.example")[0].id, at=3, why="sinkholed: {as agreed}")
+    assert "1970-01-01 00:00:00 UTC: no longer in the list" in run(capsys, "a.example")[1]
+    (thing,) = json.loads(run(capsys, "b.example", "--json")[1])["lookup"]
+    assert thing["values"][0]["assertions"][0]["gone_why"] == "sinkholed: {as agreed}"
 
 
 def test_lines_are_answered_as_they_come(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

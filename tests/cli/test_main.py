@@ -8,7 +8,7 @@ import pytest
 
 from haechi import __version__
 from haechi.cli.main import COMMANDS, available, main
-from haechi.report.messages import text
+from haechi.messages.catalogue import text
 
 HEAVY = ("typer", "rich", "sqlalchemy", "duckdb", "pyarrow", "numba", "numpy", "msgspec", "deltalake")
 

@@ -37,4 +37,6 @@ def test_when_one_fails_the_others_are_ended_and_its_last_words_told(job, tmp_pa
     with pytest.raises(NodeCannot, match="bad ended with status 1: the disk is full"):
         run(jobs, tmp_path / "log", lambda line: None)
     assert time.monotonic() - began < 30
+    with pytest.raises(NodeCannot, match="mute ended with status 3: it said nothing. See "):
+        run([job("mute", "sys.exit(3)")], tmp_path / "log", lambda line: None)
     assert (tmp_path / "log" / "bad.log").stat().st_mode & 0o777 == 0o600

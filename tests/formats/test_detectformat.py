@@ -29,7 +29,7 @@ from haechi.model.errors import BadInput
 def test_formats(head: bytes, format: Format) -> None:
     found = detect(head)
     assert found.format is format
-    assert found.why
+    assert str(found.why)
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,16 @@ from haechi.formats.jsondoc import NoIndicator
 from haechi.model.errors import BadInput
 from haechi.model.indicator import ValueType as T
 from haechi.model.marking import Pap, Tlp
-from haechi.model.source_object import Refused, SourceObject
+from haechi.model.source_object import SourceObject
 
 DATA = Path(__file__).parents[1] / "data/formats/misp"
 DEFAULT = Tlp.AMBER_STRICT
 
 
-def parsed(name: str) -> tuple[dict[int, SourceObject], list[Refused]]:
+def parsed(name: str) -> tuple[dict[int, SourceObject], list[BadInput]]:
     found = list(misp.parse((DATA / name).read_bytes(), path=name, marking=DEFAULT))
     objects = {int(one.object_id[-12:]): one for one in found if isinstance(one, SourceObject)}
-    return objects, [one for one in found if isinstance(one, Refused)]
+    return objects, [one for one in found if isinstance(one, BadInput)]
 
 
 def test_what_no_database_keeps_is_refused_alone() -> None:
@@ -30,8 +30,8 @@ def test_what_no_database_keeps_is_refused_alone() -> None:
     bad = [attribute(uuid="u\0"), attribute(type="yara", value="x\0"), attribute(type="odd\0")]
     document = json.dumps({"Event": {"info": "x\0", "Attribute": [attribute(), *bad, attribute(to_ids=False)]}})
     found = list(misp.parse(document.encode(), marking=DEFAULT))
-    assert [type(one).__name__ for one in found] == ["SourceObject", *["Refused"] * 3, "NoIndicator"]
-    assert {one.reason for one in found if isinstance(one, Refused)} == {"a text of it has a NUL character"}
+    assert [type(one).__name__ for one in found] == ["SourceObject", *["BadInput"] * 3, "NoIndicator"]
+    assert {one.reason for one in found if isinstance(one, BadInput)} == {"a text of it has a NUL character"}
 
 
 def test_an_event() -> None:
@@ -64,7 +64,12 @@ def test_an_event() -> None:
     assert (first.version, first.modified) == ("1767225600", 1_767_225_600_000_000)
     assert objects[10].revoked
     assert "first_seen:2026-01-01T00:00:00Z" in objects[12].context.labels
-    assert [objects[number].patterns[0].pattern_type for number in (8, 9, 11)] == ["misp:mutex", "yara", "misp:uri"]
+    kept = [objects[number].patterns[0] for number in (8, 9, 11)]
+    assert [(one.pattern_type, *map(str, one.reasons)) for one in kept] == [
+        ("misp:mutex", "mutex values aren't matched yet"),
+        ("yara", "yara rules aren't evaluated yet"),
+        ("misp:uri", "uri values aren't matched yet"),
+    ]
 
 
 def test_bad_attributes_among_good_ones() -> None:

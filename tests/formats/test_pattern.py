@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haechi.formats import pattern
+from haechi.messages.catalogue import decode, encode
 from haechi.model.errors import BadInput
 from haechi.model.indicator import ValueType as T
 
@@ -29,7 +30,7 @@ from haechi.model.indicator import ValueType as T
     ],
 )  # fmt: skip
 def test_values(text: str, values: list[tuple[T, str]]) -> None:
-    assert pattern.parse(text) == (values, "")
+    assert pattern.parse(text) == (values, ())
 
 
 @pytest.mark.parametrize(
@@ -48,14 +49,17 @@ def test_values(text: str, values: list[tuple[T, str]]) -> None:
 def test_kept_with_the_reason(text: str, reason: str) -> None:
     found = pattern.parse(text)
     assert found.values == []
-    assert reason in found.reason
+    (why,) = found.reasons
+    assert reason in str(why)
 
 
 def test_what_can_be_matched_is_and_the_rest_is_named() -> None:
     found = pattern.parse("[domain-name:value = 'a.example' OR file:name = 'x' OR domain-name:value = 'no domain']")
     assert found.values == [(T.DOMAIN, "a.example")]
-    assert "file:name isn't matched yet" in found.reason
-    assert "'no domain' is left out: the name has a character" in found.reason
+    value, path = sorted(map(str, found.reasons))
+    assert path == "file:name isn't matched yet"
+    assert value.startswith("'no domain' is left out: the name has a character")
+    assert decode(encode(found.reasons)) == found.reasons
 
 
 @pytest.mark.parametrize(
@@ -95,4 +99,4 @@ def outcome(text: str) -> object:
 def test_published_examples(real_data: Path) -> None:
     for line in (real_data / "stix-examples/pattern-spec-examples.txt").read_text("utf-8").splitlines():
         found = pattern.parse(line)
-        assert found.values or found.reason, line
+        assert found.values or found.reasons, line

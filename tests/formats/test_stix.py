@@ -9,15 +9,15 @@ from haechi.formats import stix, stixmarking
 from haechi.model.errors import BadInput
 from haechi.model.indicator import ValueType as T
 from haechi.model.marking import Pap, Tlp
-from haechi.model.source_object import Refused, SourceObject
+from haechi.model.source_object import SourceObject
 
 DATA = Path(__file__).parents[1] / "data/formats/stix"
 DEFAULT = Tlp.AMBER_STRICT
 
 
-def parsed(name: str) -> tuple[list[SourceObject], list[Refused]]:
+def parsed(name: str) -> tuple[list[SourceObject], list[BadInput]]:
     found = list(stix.parse((DATA / name).read_bytes(), path=name, marking=DEFAULT))
-    return [one for one in found if isinstance(one, SourceObject)], [one for one in found if isinstance(one, Refused)]
+    return [one for one in found if isinstance(one, SourceObject)], [one for one in found if isinstance(one, BadInput)]
 
 
 def test_a_bundle() -> None:
@@ -39,6 +39,7 @@ def test_a_bundle() -> None:
     assert granular.marking is Tlp.RED
     assert unknown.marking is Tlp.RED
     assert (yara.marking, yara.values, yara.patterns[0].pattern_type) == (DEFAULT, {}, "yara")
+    assert [str(why) for why in yara.patterns[0].reasons] == ["yara patterns aren't evaluated yet"]
     assert revoked.revoked
 
 
@@ -50,7 +51,7 @@ def test_what_no_database_keeps_is_refused_alone() -> None:
     document = json.dumps({"type": "bundle", "objects": [good, bad, {**good, "id": f"{name}4\0"}, escaped]})
     found = list(stix.parse(document.encode(), path="x", marking=DEFAULT))
     assert [one.object_id[-1] for one in found if isinstance(one, SourceObject)] == ["1", "3"]
-    reasons = [str(one) for one in found if isinstance(one, Refused)]
+    reasons = [str(one) for one in found if isinstance(one, BadInput)]
     assert reasons[0] == "x field objects[1] = 'rule\\x00': a text of it has a NUL character"
     assert len(reasons) == 2
 
@@ -110,7 +111,7 @@ def test_real_bundles(real_data: Path) -> None:
         wanted = sum(one["type"] == "indicator" for one in json.loads(path.read_text("utf-8"))["objects"])
         found = list(stix.parse(path.read_bytes(), path=str(path), marking=DEFAULT))
         assert sum(isinstance(one, SourceObject) for one in found) == wanted, path
-        assert not [one for one in found if isinstance(one, Refused)]
+        assert not [one for one in found if isinstance(one, BadInput)]
 
 
 def test_real_markings(real_data: Path) -> None:

@@ -4,13 +4,16 @@ from haechi.model.location import Location
 
 
 def test_bad_input_names_place_reason_and_advice() -> None:
-    error = BadInput("no time", location=Location(path="eve.json", line=2), advice="See the format's page")
-    assert str(error) == "eve.json:2: no time. See the format's page"
-    assert str(BadInput("no time")) == "no time"
+    error = BadInput("value.wide_network", location=Location(path="a.csv", line=2), widest=8)
+    said = "a network wider than /8 would hit nearly everything. Name the networks one by one"
+    assert str(error) == f"a.csv:2: {said}"
+    assert str(error.at(Location())) == said
+    assert (error.at(Location(line=3)).location.line, error.location.line) == (3, 2)
+    assert str(BadInput("value.empty")) == "the value is empty"
 
 
 def test_a_missing_extra_says_how_to_install_it() -> None:
-    error = MissingExtra("psycopg", "postgresql")
+    error = MissingExtra("missing_extra", package="psycopg", extra="postgresql")
     assert str(error) == "psycopg isn't installed. Install it with: pip install 'haechi[postgresql]'"
 
 

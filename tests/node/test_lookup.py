@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from haechi.detect import warninglist
+from haechi.messages.catalogue import Message
 from haechi.model.errors import NotFound
 from haechi.model.indicator import ValueType as T
 from haechi.model.source_object import Pattern, SourceObject
@@ -43,7 +44,7 @@ def test_an_address_shows_the_range_that_matches_it(node: Any) -> None:
 
 def test_a_pattern_opens_by_its_objects_id(node: Any) -> None:
     id = "indicator--00000000-0000-4000-8000-0000000000aa"
-    pattern = Pattern(pattern_type="stix", pattern="[file:size > 7]", reason="a comparison of sizes")
+    pattern = Pattern(pattern_type="stix", pattern="[file:size > 7]", reasons=(Message("error.value.empty.reason"),))
     knows(node, SourceObject(object_id=id, version="1", modified=1, patterns=(pattern,)))
     found = lookup(node.home, id)
     assert found.values == ()

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from haechi.ingest.refusal import REASON
+from haechi.messages.catalogue import text
 from haechi.model.errors import NotFound, UsageError
 from haechi.model.sighting import EventId
 from haechi.node.home import Home
 from haechi.node.quarantine import Chosen, opened, parse, record, record_id
-from haechi.report.messages import text
 
 BAD = [b"not json \x1b[2J", b'{"timestamp": "20XX", "event_type": "flow"}', b'{"timestamp": "\xff"}']
 

@@ -6,10 +6,10 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from haechi.messages.catalogue import text
 from haechi.model.marking import Tlp
 from haechi.model.release import Decision, Grant, Iep, Recipient, Relation, Releasable, SharingGroup
 from haechi.policy.release import both_ends, may_leave, second_person
-from haechi.report.messages import text
 
 LABELS = ["TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED"]  # the stricter, the further
 ON = {"TLP:CLEAR": 4, "TLP:GREEN": 3, "TLP:AMBER": 2, "TLP:AMBER+STRICT": 1, "TLP:RED": 0}

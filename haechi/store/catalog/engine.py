@@ -43,7 +43,7 @@ class CatalogEngine(Engine):
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         if "uri" in self.url.query:
-            raise NodeCannot(f"nothing can be written to {self.url.database}", advice="Its folder is read-only")
+            raise NodeCannot("catalog.read_only", path=str(self.url.database))
         with self.connect() as plain:
             conn = plain.execution_options(haechi_writes=True)
             with conn.begin():
@@ -92,30 +92,24 @@ def _place(url: str) -> URL:
     try:
         place = make_url(url)
     except ArgumentError as error:
-        raise UsageError("the database URL can't be read", advice="Write postgresql://USER@HOST/NAME") from error
+        raise UsageError("catalog.bad_url") from error
     backend = place.get_backend_name()
     if backend == "postgresql":
         try:
             import_module("psycopg")
         except ImportError as error:
-            raise MissingExtra("psycopg", "postgresql") from error
+            raise MissingExtra("missing_extra", package="psycopg", extra="postgresql") from error
         return place.set(drivername="postgresql+psycopg")
     if backend == "sqlite" and place.database not in (None, "", ":memory:"):
         return place
-    raise UsageError(
-        f"no catalog can be kept in {backend}", advice="Use a file (sqlite:///PATH) or postgresql://USER@HOST/NAME"
-    )
+    raise UsageError("catalog.other_database", database=backend)
 
 
 def refuse_password(url: str) -> None:
     """`UsageError` for a URL with a password: the process list, the shell's history and haechi.toml would show it."""
     place = _place(url)
     if place.password or "password" in place.query:
-        raise UsageError(
-            "the database URL holds a password",
-            advice="Write it into ~/.pgpass (or the file that PGPASSFILE names, or a service file) with rights 0600,"
-            " change it, for it was on the command line, and give postgresql://USER@HOST/NAME",
-        )
+        raise UsageError("catalog.password")
 
 
 def read_only(file: Path) -> str:
@@ -133,13 +127,13 @@ def _prepare_file(path: Path, *, create: bool) -> None:
     if path.exists():
         return
     if not create:
-        raise NodeCannot(f"no catalog at {path}", advice="See 'haechi doctor'")
+        raise NodeCannot("catalog.missing", path=str(path))
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:  # another process was first
         return
     except OSError as error:
-        raise NodeCannot(f"the catalog {path} can't be made: {error.strerror}") from error
+        raise NodeCannot("catalog.not_made", path=str(path), cause=error.strerror) from error
 
 
 def _engine(place: URL) -> CatalogEngine:
@@ -167,7 +161,9 @@ def _on_begin(conn: Connection) -> None:
 def _unreachable(place: URL, error: DBAPIError | sqlite3.Error) -> NodeCannot:
     cause = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
     shown = place.render_as_string(hide_password=True)
-    return NodeCannot(f"the catalog {shown} can't be opened: {cause[0] if cause else 'no reason given'}")
+    if not cause:
+        return NodeCannot("catalog.not_opened_silently", url=shown)
+    return NodeCannot("catalog.not_opened", url=shown, cause=cause[0])
 
 
 def version(conn: Connection) -> str:
@@ -183,12 +179,9 @@ def _bring_up_to_date(engine: CatalogEngine, *, create: bool) -> None:
     if found == REVISIONS[-1]:
         return
     if found and found not in REVISIONS:
-        raise NodeCannot(
-            f"the catalog has schema version {found}, this software knows up to {REVISIONS[-1]}",
-            advice="Update Haechi: an older one would misread it",
-        )
+        raise NodeCannot("catalog.newer", found=found, known=REVISIONS[-1])
     if not found and not create:
-        raise NodeCannot("the catalog's database has no tables", advice="Make the node with 'haechi init'")
+        raise NodeCannot("catalog.no_tables")
     with engine.begin() as conn:
         if conn.dialect.name == "postgresql":
             conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})

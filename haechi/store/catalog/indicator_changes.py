@@ -4,20 +4,22 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, text
 
+from haechi.messages.catalogue import Message, encode
 from haechi.model.errors import NotFound, UsageError
 from haechi.model.indicator import ValueType, Verdict
 from haechi.store.catalog import driver
 from haechi.store.catalog.indicators import grow, values
 
 CONFIRMED, FALSE_POSITIVE = "confirmed", "false-positive"
+_OUTDATED = encode([Message("gone.outdated")])
 
 
 def add_verdict(conn: Connection, verdict: Verdict) -> None:
     """Append a judgement. The last one counts: a false positive leaves matching until it is confirmed again."""
     if verdict.verdict not in (CONFIRMED, FALSE_POSITIVE):
-        raise UsageError(f"no verdict {verdict.verdict!r}", advice=f"Say {CONFIRMED} or {FALSE_POSITIVE}")
+        raise UsageError("indicators.no_verdict", verdict=verdict.verdict)
     if not values(conn, [verdict.value_id]):
-        raise NotFound(f"no value {verdict.value_id}")
+        raise NotFound("catalog.no_value", id=verdict.value_id)
     conn.execute(
         text(
             "INSERT INTO verdict (value_id, verdict, at, by, evidence)"
@@ -44,14 +46,15 @@ def verdicts(conn: Connection, value_id: int) -> list[Verdict]:
 
 
 def expire(conn: Connection, value_id: int, *, at: int, why: str, source: str = "") -> int:
-    """Close a value's live assertions, of one source or of all; how many there were."""
+    """Close a value's live assertions, of one source or of all; how many there were. `why` is in the caller's words."""
     only = " AND object_id IN (SELECT o.id FROM object o JOIN source s ON s.id = o.source_id WHERE s.name = :source)"
     closed = conn.execute(
         text(
             "UPDATE assertion SET gone_at = :at, gone_why = :why WHERE gone_at IS NULL AND value_id = :id"
             + (only if source else "")
         ),
-        {"at": at, "why": why, "id": value_id} | ({"source": source} if source else {}),
+        {"at": at, "why": encode([Message("gone.said", {"why": why})]), "id": value_id}
+        | ({"source": source} if source else {}),
     ).rowcount
     if closed:
         grow(conn)
@@ -62,10 +65,10 @@ def expire_outdated(conn: Connection, *, at: int) -> int:
     """Close the live assertions whose validity ended before `at`; how many there were."""
     closed = conn.execute(
         text(
-            "UPDATE assertion SET gone_at = :at, gone_why = 'its validity ended' WHERE gone_at IS NULL AND object_id IN"
+            "UPDATE assertion SET gone_at = :at, gone_why = :why WHERE gone_at IS NULL AND object_id IN"
             " (SELECT object_id FROM object_version WHERE to_at IS NULL AND valid_until <= :at)"
         ),
-        {"at": at},
+        {"at": at, "why": _OUTDATED},
     ).rowcount
     if closed:
         grow(conn)

@@ -13,9 +13,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, text
 
+from haechi.messages.catalogue import encode
+from haechi.model.errors import BadInput
 from haechi.model.location import Location
 from haechi.model.marking import Tlp
-from haechi.model.source_object import Refused, SourceObject
+from haechi.model.source_object import SourceObject
 from haechi.store.catalog import driver
 from haechi.store.catalog.indicator_merge import MERGE_OBJECTS, MERGE_PATTERNS, MERGE_VALUES, Step, list_steps
 from haechi.store.catalog.indicators import grow
@@ -42,7 +44,7 @@ class Loaded(msgspec.Struct, kw_only=True):
     older_versions: int = 0  # kept, and don't count
     patterns: int = 0  # kept, not evaluated yet
     first_new_value: int = 0  # values with an id above this came with this import
-    conflicts: list[Refused] = []
+    conflicts: list[BadInput] = []
 
     @property
     def changed(self) -> bool:
@@ -176,7 +178,7 @@ def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) ->
             name = kind.value
             driver.insert(conn, "staged_value", ("n", "type", "text"), ((n, name, value) for value in texts))
         if found.patterns:
-            rows = [(n, p.pattern_type, p.pattern, p.reason) for p in found.patterns]
+            rows = [(n, p.pattern_type, p.pattern, encode(p.reasons)) for p in found.patterns]
             driver.insert(conn, "staged_pattern", ("n", "pattern_type", "pattern", "reason"), rows)
     return count
 
@@ -219,9 +221,10 @@ def _known_how(conn: Connection, how: str, why: str) -> int:
     return int(conn.execute(text("SELECT id FROM known_how WHERE how = :how AND why = :why"), arguments).scalar_one())
 
 
-def _conflicts(conn: Connection) -> Iterator[Refused]:
+def _conflicts(conn: Connection) -> Iterator[BadInput]:
     for row in conn.execute(text("SELECT own_id, version, line FROM staged_object WHERE state = 2 ORDER BY n")):
-        yield Refused(
-            location=Location(line=row.line, field="id", value=row.own_id),
-            reason=f"version {row.version or '(none)'} of this object came before with other content; the first is kept",
-        )
+        place = Location(line=row.line, field="id", value=row.own_id)
+        if row.version:
+            yield BadInput("indicators.other_content", location=place, version=row.version)
+        else:
+            yield BadInput("indicators.other_content_no_version", location=place)

@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from haechi.messages.catalogue import Message, encode
+
 NEW, KNOWN, CONFLICT, OLDER, NEVER_KNOWN = range(5)
 
 # Why a list closed a value itself: it may name it again. What anyone else closed waits for a new version of the object.
-MOVED, LEFT = "its marking, validity or context changed in the list", "no longer in the list"
+MOVED, LEFT = encode([Message("gone.moved")]), encode([Message("gone.left")])
+DROPPED, REVOKED = encode([Message("gone.dropped")]), encode([Message("gone.revoked")])
 
 
 class Step(NamedTuple):
@@ -160,7 +163,7 @@ _ADD_FIRST = Step(
     "added",
 )
 _CLOSE_DROPPED = Step(
-    "UPDATE assertion SET gone_at = :at, gone_why = 'not in the object''s new version' WHERE gone_at IS NULL"
+    f"UPDATE assertion SET gone_at = :at, gone_why = '{DROPPED}' WHERE gone_at IS NULL"
     " AND object_id IN (SELECT object_row FROM staged_object WHERE state = 0 AND list_name IS NULL AND revoked = 0)"
     " AND NOT EXISTS (SELECT 1 FROM staged_pair p"
     " WHERE p.value_id = assertion.value_id AND p.object_id = assertion.object_id)",
@@ -168,7 +171,7 @@ _CLOSE_DROPPED = Step(
     "closed",
 )
 _CLOSE_REVOKED = Step(
-    "UPDATE assertion SET gone_at = :at, gone_why = 'revoked by its source' WHERE gone_at IS NULL"
+    f"UPDATE assertion SET gone_at = :at, gone_why = '{REVOKED}' WHERE gone_at IS NULL"
     " AND object_id IN (SELECT object_row FROM staged_object WHERE state IN (0, 1) AND revoked = 1)",
     ("at",),
     "closed",

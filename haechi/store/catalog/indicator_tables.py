@@ -97,7 +97,7 @@ ASSERTION = Table(
     Column("known_at", BigInteger, primary_key=True, autoincrement=False),
     Column("known_how", SmallInteger, nullable=False),
     Column("gone_at", BigInteger),
-    Column("gone_why", Text),
+    Column("gone_why", Text),  # a message, as messages.catalogue.encode writes it
     Index("ix_assertion_object", "object_id"),
     sqlite_with_rowid=False,
 )
@@ -109,7 +109,7 @@ PATTERN = Table(
     Column("object_id", ID, ForeignKey("object.id"), nullable=False),
     Column("pattern_type", Text, nullable=False),  # stix, sigma, yara, snort ...
     Column("pattern", Text, nullable=False),
-    Column("reason", Text, nullable=False),  # why it is not evaluated yet
+    Column("reason", Text, nullable=False),  # why it is not evaluated yet: messages, encoded
     Column("known_at", BigInteger, nullable=False),
     Column("gone_at", BigInteger),
     Index("ix_pattern_object", "object_id"),

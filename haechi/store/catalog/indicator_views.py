@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, text
 
+from haechi.messages.catalogue import Message, decode
 from haechi.model.indicator import ValueType
 from haechi.model.marking import Tlp
 
@@ -31,7 +32,7 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True):
     object_id: str
     pattern_type: str
     pattern: str
-    reason: str
+    reasons: tuple[Message, ...]
     known_at: int
     gone_at: int | None
 
@@ -125,7 +126,7 @@ _PATTERNS = (
 def patterns(conn: Connection, limit: int = 100) -> list[Pattern]:
     """Live patterns that aren't evaluated yet, newest first."""
     rows = conn.execute(text(f"{_PATTERNS} WHERE p.gone_at IS NULL ORDER BY p.id DESC LIMIT :limit"), {"limit": limit})
-    return [Pattern(**row) for row in rows.mappings()]
+    return [_pattern(row) for row in rows.mappings()]
 
 
 def count_patterns(conn: Connection) -> int:
@@ -136,7 +137,11 @@ def count_patterns(conn: Connection) -> int:
 def patterns_of(conn: Connection, object_id: str) -> list[Pattern]:
     """The patterns, closed ones too, of a source's object of this id; the first thousand."""
     rows = conn.execute(text(f"{_PATTERNS} WHERE o.object_id = :id ORDER BY p.id LIMIT 1000"), {"id": object_id})
-    return [Pattern(**row) for row in rows.mappings()]
+    return [_pattern(row) for row in rows.mappings()]
+
+
+def _pattern(row: Any) -> Pattern:
+    return Pattern(reasons=decode(row["reason"]), **{name: row[name] for name in row if name != "reason"})
 
 
 def stats(conn: Connection) -> dict[str, Any]:

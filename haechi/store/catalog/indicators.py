@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import Connection, bindparam, text
 
+from haechi.messages.catalogue import decode
 from haechi.model.indicator import Assertion, Context, Value, ValueType
 from haechi.model.marking import Pap, Tlp
 from haechi.store.catalog import driver
@@ -130,7 +131,7 @@ def _assertion(row: Any) -> Assertion:
         known_at=row.known_at,
         known_how=row.how,
         gone_at=row.gone_at,
-        gone_why=row.gone_why or "",
+        gone_why=next(iter(decode(row.gone_why or "")), None),
         context=msgspec.json.decode(row.context, type=Context),
     )
 

@@ -136,14 +136,14 @@ def advance(
     if conn.execute(update(INPUT).where(behind).values(**values)).rowcount == 1:
         return
     ahead = get(conn, id).committed
-    raise Conflict(f"input {id} is committed up to byte {ahead}, beyond {committed}", advice="Read it again from there")
+    raise Conflict("catalog.input_ahead", id=id, ahead=ahead, committed=committed)
 
 
 def get(conn: Connection, id: int) -> InputRow:
     """One input; `NotFound` where there is none of that id."""
     row = conn.execute(select(INPUT).where(INPUT.c.id == id)).mappings().first()
     if row is None:
-        raise NotFound(f"no input {id} in the catalog")
+        raise NotFound("catalog.no_input", id=id)
     return _row(row)
 
 

@@ -5,7 +5,7 @@ Every refusal is a `BadInput` that names the field, the value and what to write 
 
 import ipaddress
 from collections.abc import Iterable
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from haechi.model import normal
 from haechi.model.country import CODES
@@ -20,17 +20,17 @@ _MAX_NAME = 200
 _MAX_CONTACT = 500
 
 
-def _refuse(reason: str, field: str, value: str, advice: str = "") -> NoReturn:
-    raise BadInput(reason, location=Location(field=field, value=value), advice=advice)
+def _refuse(id: str, field: str, value: str, **arguments: Any) -> NoReturn:
+    raise BadInput(id, location=Location(field=field, value=value), **arguments)
 
 
 def name(given: str) -> str:
     """A party's name on one line, spaces collapsed."""
     found = " ".join(given.split())
     if not found:
-        _refuse("the party has no name", "name", given, "Give its name")
+        _refuse("party.no_name", "name", given)
     if len(found) > _MAX_NAME or not found.isprintable():
-        _refuse(f"not a name: longer than {_MAX_NAME} characters or with control characters", "name", given)
+        _refuse("party.not_name", "name", given, most=_MAX_NAME)
     return found
 
 
@@ -38,7 +38,7 @@ def country(given: str) -> str:
     """An ISO 3166-1 alpha-2 code in capitals."""
     found = given.strip().upper()
     if found not in CODES:
-        _refuse("not a country code", "country", given, "Write two letters as in ISO 3166-1: TW, KR")
+        _refuse("party.not_country", "country", given)
     return found
 
 
@@ -46,7 +46,7 @@ def sector(given: str) -> str:
     """One of `model.party.SECTORS`."""
     found = given.strip().lower()
     if found not in SECTORS:
-        _refuse("not a sector that Haechi knows", "sector", given, f"Use one of: {', '.join(SECTORS)}")
+        _refuse("party.not_sector", "sector", given, sectors=", ".join(SECTORS))
     return found
 
 
@@ -54,7 +54,7 @@ def contact(given: str) -> str:
     """How to reach the party: free text on one line."""
     found = " ".join(given.split())
     if len(found) > _MAX_CONTACT or not found.isprintable():
-        _refuse(f"not a contact: longer than {_MAX_CONTACT} characters or with control characters", "contact", given)
+        _refuse("party.not_contact", "contact", given, most=_MAX_CONTACT)
     return found
 
 
@@ -69,13 +69,13 @@ def network(given: str) -> str:
     found = _unmapped(_parse_network(given.strip()))
     widest = WIDEST[found.version]
     if found.prefixlen < widest:
-        _refuse(f"a network wider than /{widest} belongs to no party", "networks", given, "Name its parts one by one")
+        _refuse("party.wide_network", "networks", given, widest=widest)
     return str(found)
 
 
 def _parse_network(given: str) -> _Network:
     if "%" in given:
-        _refuse("an address with a zone is one machine's own", "networks", given, "Leave out what follows the %")
+        _refuse("party.zoned_address", "networks", given)
     try:
         return ipaddress.ip_network(given)
     except ValueError:
@@ -83,8 +83,8 @@ def _parse_network(given: str) -> _Network:
     try:
         loose = ipaddress.ip_network(given, strict=False)
     except ValueError:
-        _refuse("not a network", "networks", given, "Write it as 192.0.2.0/24 or 2001:db8::/32")
-    _refuse("the address has bits set behind the prefix", "networks", given, f"Write {loose} if that network is meant")
+        _refuse("party.not_network", "networks", given)
+    _refuse("party.bits_behind_prefix", "networks", given, network=str(loose))
 
 
 def _unmapped(net: _Network) -> _Network:
@@ -113,7 +113,7 @@ def asn(given: str) -> int:
     """
     digits = given.strip().upper().removeprefix("AS")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 10 and 0 < int(digits) < 1 << 32):
-        _refuse("not an AS number", "asns", given, "Write it as 3462 or AS3462")
+        _refuse("party.not_asn", "asns", given)
     return int(digits)
 
 
@@ -122,7 +122,7 @@ def domain(given: str) -> str:
     try:
         return normal.domain(given)
     except BadInput as error:
-        _refuse(error.reason, "domains", given, error.advice)
+        raise error.at(Location(field="domains", value=given)) from error
 
 
 def networks(given: Iterable[str]) -> tuple[str, ...]:

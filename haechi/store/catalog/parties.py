@@ -167,7 +167,7 @@ def get(conn: Connection, id: int) -> Party:
     """One party; `NotFound` where there is none of that id."""
     found = _read(conn, PARTY.c.id == id)
     if not found:
-        raise NotFound(f"no party {id} in the catalog", advice="See 'haechi parties list'")
+        raise NotFound("catalog.no_party", id=id)
     return found[0]
 
 
@@ -175,7 +175,7 @@ def by_uuid(conn: Connection, uuid: str) -> Party:
     """The party of that UUID; `NotFound` where there is none."""
     found = _read(conn, PARTY.c.uuid == uuid)
     if not found:
-        raise NotFound(f"no party {uuid} in the catalog", advice="See 'haechi parties list'")
+        raise NotFound("catalog.no_party", id=uuid)
     return found[0]
 
 
@@ -215,10 +215,7 @@ def _refuse_taken(conn: Connection, party: Party) -> None:
     lock_to_write(conn, PARTY)
     other = find(conn, party.name, party.country)
     if other is not None and other != party.id:
-        raise Conflict(
-            f"{party.name!r} ({party.country}) is party {other} already",
-            advice="Change that one, or tell the two apart by name",
-        )
+        raise Conflict("party.taken", name=party.name, country=party.country, other=other)
     _refuse_owned(conn, PARTY_NETWORK.c.cidr, party.networks, party)
     _refuse_owned(conn, PARTY_DOMAIN.c.domain, party.domains, party)
 
@@ -228,9 +225,7 @@ def _refuse_owned(conn: Connection, column: Column[Any], values: tuple[str, ...]
         same = column.in_(values[begin : begin + _PARAMETERS]) & (PARTY.c.id != party.id)
         taken = select(column, PARTY.c.name).join_from(column.table, PARTY).where(same).limit(1)
         for value, owner in conn.execute(taken):
-            raise Conflict(
-                f"{value} belongs to {owner!r} already, so not to {party.name!r}", advice="Take it from one of them"
-            )
+            raise Conflict("party.owned", value=value, owner=owner, name=party.name)
 
 
 def _own(conn: Connection, party: Party) -> None:

@@ -38,7 +38,7 @@ def get_or_add(conn: Connection, name: str, party_id: int, zone: str = "") -> Se
     """
     name = name.strip()
     if not name:
-        raise BadInput("the sensor has no name", location=Location(field="sensor"), advice="Name it by --sensor")
+        raise BadInput("sensor.no_name", location=Location(field="sensor"))
     if zone:
         _check_zone(zone)
     found = _by_name(conn, name)
@@ -52,7 +52,7 @@ def get(conn: Connection, id: int) -> Sensor:
     """One sensor; `NotFound` where there is none of that id."""
     row = conn.execute(select(SENSOR).where(SENSOR.c.id == id)).mappings().first()
     if row is None:
-        raise NotFound(f"no sensor {id} in the catalog")
+        raise NotFound("catalog.no_sensor", id=id)
     return Sensor(**row)
 
 
@@ -60,7 +60,7 @@ def named(conn: Connection, name: str) -> Sensor:
     """The sensor of that name; `NotFound` where there is none."""
     found = _by_name(conn, name)
     if found is None:
-        raise NotFound(f"no sensor {name!r}")
+        raise NotFound("sensor.unknown", name=name)
     return found
 
 
@@ -76,7 +76,7 @@ def _by_name(conn: Connection, name: str) -> Sensor | None:
 
 def _add(conn: Connection, name: str, party_id: int, zone: str) -> Sensor:
     if conn.execute(select(PARTY.c.id).where(PARTY.c.id == party_id)).first() is None:
-        raise NotFound(f"no party {party_id} in the catalog", advice="See 'haechi parties list'")
+        raise NotFound("catalog.no_party", id=party_id)
     id = conn.execute(
         insert(SENSOR).values(name=name, party_id=party_id, zone=zone).returning(SENSOR.c.id)
     ).scalar_one()
@@ -85,17 +85,11 @@ def _add(conn: Connection, name: str, party_id: int, zone: str) -> Sensor:
 
 def _same(conn: Connection, found: Sensor, party_id: int, zone: str) -> Sensor:
     if found.party_id != party_id:
-        raise Conflict(
-            f"sensor {found.name!r} belongs to party {found.party_id}, not {party_id}",
-            advice="Name the new sensor differently",
-        )
+        raise Conflict("sensor.other_party", name=found.name, owner=found.party_id, party=party_id)
     if not zone or zone == found.zone:
         return found
     if found.zone:
-        raise Conflict(
-            f"sensor {found.name!r} writes in zone {found.zone}, not {zone}",
-            advice="Name the new sensor differently",
-        )
+        raise Conflict("sensor.other_zone", name=found.name, known=found.zone, zone=zone)
     conn.execute(update(SENSOR).where(SENSOR.c.id == found.id).values(zone=zone))
     return msgspec.structs.replace(found, zone=zone)
 
@@ -110,8 +104,4 @@ def _check_zone(zone: str) -> None:
     else:
         known = True
     if not known:
-        raise BadInput(
-            "not an IANA time zone",
-            location=Location(field="zone", value=zone),
-            advice="Write it as Asia/Taipei or Asia/Seoul",
-        )
+        raise BadInput("sensor.not_zone", location=Location(field="zone", value=zone))

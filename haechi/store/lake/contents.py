@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from haechi.messages.catalogue import Message
 from haechi.store.lake import parquet
 from haechi.store.lake.table import Lake
 
@@ -31,7 +32,7 @@ class Damage(msgspec.Struct, frozen=True):
     """A file that isn't what the log says."""
 
     path: Path
-    why: str
+    why: Message
 
 
 def stats(lake: Lake) -> list[Part]:
@@ -59,8 +60,8 @@ def flaws(lake: Lake) -> list[Damage]:
     for one in lake.additions():
         path = lake.path / one["path"]
         why = parquet.flaw(path)
-        if not why and path.stat().st_size != one["size_bytes"]:
-            why = f"{path.stat().st_size} bytes, {one['size_bytes']} in the log"
+        if not why and (size := path.stat().st_size) != one["size_bytes"]:
+            why = Message("lake.flaw.size", {"found": size, "logged": one["size_bytes"]})
         if why:
             found.append(Damage(path, why))
     return found
@@ -76,10 +77,10 @@ def check(lake: Lake) -> Iterator[Damage]:
         try:
             rows = _read(path)
         except (OSError, pa.ArrowException) as error:
-            yield Damage(path, str(error).splitlines()[0])
+            yield Damage(path, Message("lake.flaw.unreadable", {"cause": str(error).splitlines()[0]}))
             continue
         if one["num_records"] not in (None, rows):
-            yield Damage(path, f"{rows} rows, {one['num_records']} in the log")
+            yield Damage(path, Message("lake.flaw.rows", {"found": rows, "logged": one["num_records"]}))
 
 
 def _read(path: Path) -> int:

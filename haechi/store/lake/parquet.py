@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from haechi.messages.catalogue import Message
 from haechi.model.event import LAKE_SCHEMA, PARTITION_COLUMNS
 
 GROUP_ROWS = 122_880  # of a compacted file's row group
@@ -27,8 +28,8 @@ _MAGIC = b"PAR1"  # both ends of a file: https://parquet.apache.org/docs/file-fo
 _FOOTER = 8  # bytes: the length of the metadata and the magic
 
 
-def flaw(file: Path) -> str:
-    """Why the file can't be a whole Parquet file, by its ends alone; empty where they are right."""
+def flaw(file: Path) -> Message | None:
+    """Why the file can't be a whole Parquet file, by its ends alone; None where they are right."""
     try:
         with file.open("rb") as opened:
             size = os.fstat(opened.fileno()).st_size
@@ -36,9 +37,9 @@ def flaw(file: Path) -> str:
             opened.seek(max(0, size - _FOOTER))
             end = opened.read()
     except OSError as error:
-        return error.strerror or type(error).__name__
+        return Message("lake.flaw.unreadable", {"cause": error.strerror or type(error).__name__})
     fits = int.from_bytes(end[:-4], "little") <= size - len(_MAGIC) - _FOOTER
-    return "" if fits and begin == _MAGIC and end.endswith(_MAGIC) else "not a whole Parquet file"
+    return None if fits and begin == _MAGIC and end.endswith(_MAGIC) else Message("lake.flaw.not_whole")
 
 
 def write(table: pa.Table, file: Path) -> None:

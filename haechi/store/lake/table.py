@@ -78,10 +78,7 @@ class Lake:
             raise _no_lake(path) from None
         version = self._table.metadata().configuration.get(_VERSION_KEY, "1")
         if int(version) > SCHEMA_VERSION:
-            raise NodeCannot(
-                f"the lake has schema version {version}, this program knows {SCHEMA_VERSION}",
-                advice="A newer Haechi wrote it: upgrade this one",
-            )
+            raise NodeCannot("lake.newer", found=version, known=SCHEMA_VERSION)
 
     @classmethod
     def create(cls, path: Path) -> "Lake":
@@ -164,9 +161,7 @@ class Lake:
                 return False
             elsewhere = any((at[app] or 0) != begin for app, begin in (begins or {}).items())
             if any(done) or elsewhere or not self._holds(old):
-                raise Conflict(
-                    "part of this batch is in the lake already", advice="Run the ingest again: it goes on from there"
-                )
+                raise Conflict("lake.partly_there")
             properties = CommitProperties(
                 custom_metadata={FILES_KEY: str(len(files)), TRANSACTIONS_KEY: str(len(versions))},
                 app_transactions=[Transaction(app, version) for app, version in versions.items()],
@@ -181,7 +176,7 @@ class Lake:
                     post_commithook_properties=KEEP_LOG,
                 )
             except CommitFailedError as error:
-                raise Conflict(f"another writer was first: {error}", advice="Run the ingest again") from None
+                raise Conflict("lake.other_writer", cause=str(error)) from None
             self._table.update_incremental()
             flush_log(self.path, self._table.version())
         return True
@@ -284,7 +279,7 @@ class Lake:
         chosen = {kind: self.files(kind, days) for kind in (EVENT, SIGHTING, QUARANTINE)}
         for name in chain.from_iterable(chosen.values()):
             if why := parquet.flaw(Path(name)):
-                raise NodeCannot(f"the lake's file {name} can't be read: {why}", advice="See 'haechi lake check'")
+                raise NodeCannot("lake.file", path=name, why=why)
         connection = duckdb.connect(config={"threads": 2})
         connection.execute("set TimeZone='UTC'; set enable_progress_bar=false")
         connection.register("nothing", LAKE_SCHEMA.empty_table())
@@ -299,10 +294,8 @@ class Lake:
             try:
                 connection.execute(f"create view {kind} as {source}")
             except duckdb.Error as error:  # the view is right: a file's footer isn't
-                folder, why = self.path / f"kind={kind}", str(error).splitlines()[0]
-                raise NodeCannot(
-                    f"a file of {folder} can't be read: {why}", advice="See 'haechi lake check'"
-                ) from error
+                folder, cause = str(self.path / f"kind={kind}"), str(error).splitlines()[0]
+                raise NodeCannot("lake.folder", folder=folder, cause=cause) from error
         plain, pattern = str(self.path).replace("'", "''"), literally(str(self.path))
         connection.execute(f"set allowed_directories=['{plain}', '{pattern}']")
         connection.execute("set enable_external_access=false; set lock_configuration=true")
@@ -326,10 +319,7 @@ class Lake:
 def check_path(path: Path) -> None:
     """`UsageError` for a path that deltalake can't open: it takes `%20` in a folder's name for a blank."""
     if found := _ESCAPE.search(str(path.absolute())):
-        raise UsageError(
-            f"no lake can lie in {path}: {found[0]} in a path is read as an escaped sign",
-            advice="Name a folder without % signs in its path",
-        )
+        raise UsageError("lake.escaped_path", path=str(path), escape=found[0])
 
 
 def literally(name: str) -> str:
@@ -338,7 +328,7 @@ def literally(name: str) -> str:
 
 
 def _no_lake(path: Path) -> NodeCannot:
-    return NodeCannot(f"{path} holds no lake", advice="Make a node with: haechi init")
+    return NodeCannot("lake.missing", path=str(path))
 
 
 def _iso(microseconds: int) -> str:

@@ -6,11 +6,12 @@ import msgspec
 import pytest
 from sqlalchemy import Engine, text
 
+from haechi.messages.catalogue import Message
 from haechi.model.indicator import Context
 from haechi.model.indicator import ValueType as T
 from haechi.model.marking import Tlp
 from haechi.model.source_object import Pattern, SourceObject
-from haechi.store.catalog import indicator_changes, indicator_load, indicator_tables, indicators
+from haechi.store.catalog import indicator_changes, indicator_load, indicator_tables, indicator_views, indicators
 from haechi.store.catalog.indicator_load import Loaded
 from haechi.store.catalog.indicator_merge import MERGE_OBJECTS, Step
 
@@ -41,7 +42,10 @@ def spans(engine: Engine, value: str) -> list[tuple[int, int | None, str]]:
     """(known_at, gone_at, gone_why) of a value's assertions in order."""
     with engine.connect() as conn:
         found = indicators.find(conn, value)
-        return [(a.known_at, a.gone_at, a.gone_why) for a in indicators.assertions_of(conn, [v.id for v in found])]
+        return [
+            (a.known_at, a.gone_at, str(a.gone_why or ""))
+            for a in indicators.assertions_of(conn, [v.id for v in found])
+        ]
 
 
 def live(engine: Engine) -> list[str]:
@@ -211,12 +215,12 @@ def test_an_asserted_time_is_told_from_an_observed_one(engine: Engine) -> None:
 
 
 def test_patterns_are_kept_and_closed_with_their_object(engine: Engine) -> None:
-    kept = (Pattern(pattern_type="yara", pattern="rule a {}", reason="not evaluated yet"),)
+    kept = (Pattern(pattern_type="yara", pattern="rule a {}", reasons=(Message("error.value.empty.reason"),)),)
     load(engine, msgspec.structs.replace(stix("indicator--1", 1), patterns=kept), at=10)
     load(engine, stix("indicator--1", 2, "a.example"), at=20)
     with engine.connect() as conn:
-        rows = conn.execute(text("SELECT pattern_type, known_at, gone_at FROM pattern")).all()
-    assert [tuple(row) for row in rows] == [("yara", 10, 20)]
+        (found,) = indicator_views.patterns_of(conn, "indicator--1")
+    assert (found.pattern_type, found.reasons, found.known_at, found.gone_at) == ("yara", kept[0].reasons, 10, 20)
 
 
 def test_what_is_said_is_kept(engine: Engine) -> None:

@@ -10,10 +10,17 @@ from hypothesis import strategies as st
 from haechi.model.errors import BadInput
 from haechi.store.catalog import ownership
 
+
+def owned(net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    """Not a prefix of IPv4-mapped addresses that is wider than what a party can own of IPv4."""
+    mapped = isinstance(net, ipaddress.IPv6Network) and net.network_address.ipv4_mapped is not None
+    return not mapped or not 96 <= net.prefixlen < 96 + ownership.WIDEST[4]
+
+
 PREFIXES = st.one_of(
     st.builds(lambda a, n: ipaddress.ip_network((a, n), strict=False), st.ip_addresses(v=4), st.integers(8, 32)),
     st.builds(lambda a, n: ipaddress.ip_network((a, n), strict=False), st.ip_addresses(v=6), st.integers(16, 128)),
-)
+).filter(owned)
 
 
 @given(PREFIXES)

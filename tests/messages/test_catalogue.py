@@ -1,18 +1,18 @@
 import pytest
 
-from haechi.report import messages
-from haechi.report.messages import MessageError, catalogue, text
+from haechi.messages import catalogue as messages
+from haechi.messages.catalogue import MessageError, catalogue, text
 
 
 def test_fills_in_arguments() -> None:
-    assert text("error.no_command", name="foo") == "no command 'foo'"
+    assert text("error.no_command.reason", name="foo") == "no command 'foo'"
 
 
 def test_missing_id_and_missing_argument_raise() -> None:
     with pytest.raises(MessageError, match=r"no message 'no\.such'"):
         text("no.such")
-    with pytest.raises(MessageError, match=r"'error\.no_command' needs the argument 'name'"):
-        text("error.no_command")
+    with pytest.raises(MessageError, match=r"'error\.no_command\.reason' needs the argument 'name'"):
+        text("error.no_command.reason")
     with pytest.raises(MessageError, match="no message catalogue for language 'xx'"):
         catalogue("xx")
 
