@@ -70,7 +70,8 @@ def cursor(asked: Asked, last: int, seq: int) -> str:
 
 
 def _values(said: str, name: str) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(value.strip() for value in said.split(",") if value.strip()))
+    clean = said.replace("\0", "\ufffd")  # which PostgreSQL takes for no text
+    found = tuple(dict.fromkeys(value.strip() for value in clean.split(",") if value.strip()))
     if len(found) > _MOST_VALUES:
         raise Refused(400, "many", name=name, most=_MOST_VALUES)
     return found

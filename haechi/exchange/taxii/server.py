@@ -99,7 +99,7 @@ def _dispatch(request: Request, caller: Caller, conn: Connection, service: Servi
         _only(request, "GET")
         return _status(conn, caller, status["status"])
     parts = _PATH.fullmatch(unquote(path) if "%" in path else path)
-    if parts is None:
+    if parts is None or "\0" in parts.string:  # which PostgreSQL takes for no text
         raise not_there()
     collection = _collection(conn, caller, parts["collection"])
     if parts["what"] is None:
