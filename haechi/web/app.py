@@ -58,7 +58,9 @@ def create(home: Home, *, behind_proxy: bool = False) -> Litestar:
     return Litestar(
         route_handlers=_routes(handle),
         exception_handlers={HTTPException: refuse, Exception: refuse},
-        openapi_config=OpenAPIConfig(title="Haechi", version=__version__, path="/haechi/openapi", render_plugins=[JsonRenderPlugin()]),
+        openapi_config=OpenAPIConfig(
+            title="Haechi", version=__version__, path="/haechi/openapi", render_plugins=[JsonRenderPlugin()]
+        ),
         request_max_body_size=server.MOST_BYTES,
         on_shutdown=[lambda: pool.shutdown(wait=True)],
         logging_config=None,

@@ -67,7 +67,9 @@ def described(
             self.responses = {status: _answer(_OBJECT)} | {one: _answer(_ERROR) for one in refused}
             if writes:
                 self.responses |= {one: _answer(_ERROR) for one in ("413", "415", "422")}
-                self.request_body = RequestBody(required=True, content={media.TAXII: OpenAPIMediaType(schema=_ENVELOPE)})
+                self.request_body = RequestBody(
+                    required=True, content={media.TAXII: OpenAPIMediaType(schema=_ENVELOPE)}
+                )
 
     return Described
 

@@ -22,7 +22,7 @@ from haechi.store.catalog.recipients import RecipientRow
 NOW = 1_790_000_000_000_000
 
 
-class Side_:
+class Node:
     """One node with the other as its peer."""
 
     def __init__(self, home: Home) -> None:
@@ -31,7 +31,7 @@ class Side_:
         self.uuid = home.config.party_uuid
         self.peer_id = 0
 
-    def knows(self, other: "Side_") -> None:
+    def knows(self, other: "Node") -> None:
         with self.home.catalog().begin() as conn:
             self.peer_id = recipients.add(
                 conn, uuid=other.uuid, name=other.home.config.party, country=other.home.config.country, kind="peer",
@@ -55,7 +55,7 @@ class Pair:
             home = Home.init(
                 folder / country, party=name, country=country, sector="government", clock=self.clock, database=url
             )
-            sides.append(Side_(home))
+            sides.append(Node(home))
         self.tw, self.kr = sides
         self.tw.knows(self.kr)
         self.kr.knows(self.tw)
@@ -96,3 +96,7 @@ class Pair:
             now=self.clock.now, **options,
         )  # fmt: skip
         return converse(pull, send or self.answer)
+
+    def close(self) -> None:
+        for side in (self.tw, self.kr):
+            side.home.close()
