@@ -28,6 +28,8 @@ COMMANDS: dict[str, str] = {
     "lookup": "haechi.cli.lookup",
     "sightings": "haechi.cli.sightings",
     "quarantine": "haechi.cli.quarantine",
+    "sync": "haechi.cli.sync",
+    "receipts": "haechi.cli.receipts",
     "audit": "haechi.cli.audit",
     "lake": "haechi.cli.lake",
     "doctor": "haechi.cli.doctor",
