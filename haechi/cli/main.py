@@ -28,6 +28,8 @@ COMMANDS: dict[str, str] = {
     "lookup": "haechi.cli.lookup",
     "sightings": "haechi.cli.sightings",
     "quarantine": "haechi.cli.quarantine",
+    "serve": "haechi.cli.serve",
+    "consumer": "haechi.cli.consumer",
     "sync": "haechi.cli.sync",
     "receipts": "haechi.cli.receipts",
     "audit": "haechi.cli.audit",

@@ -22,7 +22,6 @@ from haechi.store.catalog.recipients import PEER, RecipientRow
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from sqlalchemy import Connection
 
     from haechi.node.http import Client
 
@@ -81,13 +80,16 @@ def known_keys(peers: list[RecipientRow]) -> dict[str, Ed25519PublicKey]:
     return {fingerprint(key): key for key in found}
 
 
-def recognise(home: Home, request: Request) -> Caller | None:
-    """Which peer signed the request, its body included; None where it carries no signature.
+def is_signed(request: Request) -> bool:
+    """Whether the request carries a signature, be it good or bad."""
+    return "signature-input" in request.headers
 
-    Raises `NotVerified` for one that doesn't hold, was seen before, or is by nobody whom we have confirmed.
+
+def recognise(home: Home, request: Request) -> Caller:
+    """Which peer signed the request, its body included.
+
+    Raises `NotVerified` for a signature that doesn't hold, was seen before, or is by nobody whom we have confirmed.
     """
-    if "signature-input" not in request.headers:
-        return None
     now = home.clock.now()
     with home.catalog().connect() as conn:
         peers = [peer for peer in recipients.every(conn, PEER) if peer.confirmed_at is not None]
@@ -106,19 +108,11 @@ def recognise(home: Home, request: Request) -> Caller | None:
 
 def answer(home: Home, request: Request, caller: Caller) -> Response:
     """Answer a peer and sign it; what was written is durable when this returns."""
-    key = signing_key(home)
-    if request.path.rstrip("/").rpartition("/")[2] not in peer_server.PATHS:
-        found = taxii.answer(home, request, caller)
-    elif request.method == "POST":
-        with home.catalog().begin() as conn:
-            found = _own(home, request, caller, conn, key)
-    else:
-        with home.catalog().connect() as conn:
-            found = _own(home, request, caller, conn, key)
+    engine, key = home.catalog(), signing_key(home)
+    with engine.connect() if request.method == "GET" else engine.begin() as conn:
+        if request.path.rstrip("/").rpartition("/")[2] in peer_server.PATHS:
+            us, now = home.config.party_uuid, home.clock.now()
+            found = peer_server.answer(request, caller, conn, us=us, key=key, now=now, log=home.audit())
+        else:
+            found = taxii.answer(home, request, caller, conn)
     return signature.sign_response(found, request, key=key, now=home.clock.now())
-
-
-def _own(home: Home, request: Request, caller: Caller, conn: "Connection", key: "Ed25519PrivateKey") -> Response:
-    return peer_server.answer(
-        request, caller, conn, us=home.config.party_uuid, key=key, now=home.clock.now(), log=home.audit()
-    )

@@ -80,9 +80,9 @@ class Pair:
     def answer(self, request: Request) -> Response:
         """Taiwan's server."""
         caller = Caller(self.tw.peer(), SIGNATURE)
-        if request.path.rstrip("/").rpartition("/")[2] not in peer_server.PATHS:
-            return taxii.answer(self.tw.home, request, caller)
         with self.tw.home.catalog().begin() as conn:
+            if request.path.rstrip("/").rpartition("/")[2] not in peer_server.PATHS:
+                return taxii.answer(self.tw.home, request, caller, conn)
             return peer_server.answer(
                 request, caller, conn, us=self.tw.uuid, key=self.tw.key, now=self.clock.now(), log=self.tw.home.audit()
             )
