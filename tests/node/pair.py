@@ -60,6 +60,7 @@ class Pair:
         self.tw.knows(self.kr)
         self.kr.knows(self.tw)
         self.told: list[int] = []
+        self.spoil: Callable[[Response], Response] = lambda answer: answer
 
     def indicator(self, number: int, value: str, version: int = 1, marking: Tlp = Tlp.AMBER) -> Outgoing:
         id = f"indicator--00000000-0000-4000-8000-{number:012d}"
