@@ -30,6 +30,8 @@ COMMANDS: dict[str, str] = {
     "quarantine": "haechi.cli.quarantine",
     "serve": "haechi.cli.serve",
     "consumer": "haechi.cli.consumer",
+    "sync": "haechi.cli.sync",
+    "receipts": "haechi.cli.receipts",
     "audit": "haechi.cli.audit",
     "lake": "haechi.cli.lake",
     "doctor": "haechi.cli.doctor",

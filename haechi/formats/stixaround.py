@@ -71,8 +71,9 @@ class Around:
 
 
 def around(raws: Sequence[msgspec.Raw], definitions: Iterable[bytes]) -> Around:
-    """What the objects say of each other; `definitions` are marking-definitions known before. Unreadable ones count for
-    nothing: they are refused where the objects are read.
+    """What the objects say of each other; `definitions` are marking-definitions known before.
+
+    What can't be read counts for nothing here: it is refused where the objects are read.
     """
     found = Around()
     contents: dict[str, bytes] = {}

@@ -13,12 +13,11 @@ from typing import Any, Final
 
 import msgspec
 
-from haechi.formats import jsondoc, moment, pattern, quick, stix, stixmarking
-from haechi.formats.jsondoc import NoIndicator, text
+from haechi.formats import pattern, quick, stix
+from haechi.formats.jsondoc import text
 from haechi.model.canonical import canonical
 from haechi.model.errors import BadInput
 from haechi.model.indicator import ValueType
-from haechi.model.location import Location
 from haechi.model.marking import Tlp
 from haechi.model.source_object import SourceObject
 
@@ -40,7 +39,7 @@ class Frames:
         self._kinds: dict[bytes, ValueType | None] = {}
 
     def read(self, raws: Sequence[bytes], around: Sequence[bytes] = ()) -> list[Read]:
-        """The objects in order; `around` are others' bytes (marking-definitions) that tell what these mean.
+        """The objects in order; `around` are the marking-definitions that the same source sent before.
 
         Raises BadInput for one that has no canonical form: of such a thing there is no digest.
         """
@@ -88,12 +87,10 @@ class Frames:
 
     def _slow(self, raws: Sequence[bytes], around: Sequence[bytes], related: frozenset[bytes]) -> Iterator[Read]:
         canonicals = [canonical(raw) for raw in raws]
-        envelope = b'{"objects":[' + b",".join([*around, *raws]) + b"]}"
-        parsed = list(stix.parse(envelope, marking=self._marking))[len(around) :]
-        said = _markings([*around, *raws])
-        for raw, form, one in zip(raws, canonicals, parsed, strict=True):
+        envelope = b'{"objects":[' + b",".join(raws) + b"]}"
+        parsed = stix.parse(envelope, marking=self._marking, definitions=around)
+        for raw, form, read in zip(raws, canonicals, parsed, strict=True):
             digest = hashlib.sha256(form).digest()
-            read = _other(raw, said, self._marking) if isinstance(one, NoIndicator) else one
             if isinstance(read, SourceObject):
                 read = msgspec.structs.replace(read, raw=raw)
                 if form == raw and read.object_id.encode() not in related:
@@ -133,43 +130,9 @@ def _related(raws: Sequence[bytes]) -> frozenset[bytes]:
     return frozenset(text(item.get("source_ref")).encode("utf-8", "replace") for item in items)
 
 
-def _markings(raws: Sequence[bytes]) -> dict[str, stixmarking.Meaning]:
-    said: dict[str, stixmarking.Meaning] = {}
-    for raw in raws:
-        if b"marking-definition" in raw:
-            item = _decoded(raw)
-            if item.get("type") == "marking-definition":
-                said[text(item.get("id"))] = stixmarking.meaning(item)
-    return said
-
-
 def _decoded(raw: bytes) -> Mapping[str, Any]:
     try:
         found = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _other(raw: bytes, said: Mapping[str, stixmarking.Meaning], marking: Tlp) -> SourceObject | BadInput:
-    """An object that is no indicator: kept as received, with id, version and marking."""
-    item = _decoded(raw)
-    id, version = text(item.get("id")), text(item.get("modified")) or text(item.get("created"))
-    kind, dashes, _ = id.partition("--")
-    if not dashes or kind != item.get("type"):
-        return BadInput("stix.no_id", location=Location(field="id", value=id))
-    tlp, pap = stixmarking.of(item, said)
-    try:
-        modified = moment.micros(version) if version else 0
-        found = SourceObject(
-            object_id=id,
-            version=version,
-            modified=modified,
-            marking=marking if tlp is None else tlp,
-            pap=pap,
-            raw=raw,
-            revoked=item.get("revoked") is True,
-        )
-        return jsondoc.storable(found)
-    except BadInput as error:
-        return error

@@ -175,7 +175,8 @@ def _merge(
     log = home.audit()
     with home.catalog().begin() as conn:
         source_id, default = indicator_load.source_id(conn, source, marking, own=own)
-        found = _parsed(file, detected.format, str(path), default, kind, context)
+        definitions = indicators.marking_definitions(conn, source_id)
+        found = _parsed(file, detected.format, str(path), default, kind, context, definitions)
         loaded = indicator_load.load(
             conn,
             source_id,
@@ -193,7 +194,13 @@ def _merge(
 
 
 def _parsed(
-    file: BinaryIO, format: Format, path: str, marking: Tlp, kind: ValueType | None, context: Context
+    file: BinaryIO,
+    format: Format,
+    path: str,
+    marking: Tlp,
+    kind: ValueType | None,
+    context: Context,
+    definitions: Sequence[bytes],
 ) -> Iterator[SourceObject | BadInput | NoIndicator]:
     if format is Format.PLAIN:
         return plain.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
@@ -201,7 +208,7 @@ def _parsed(
         return csvlist.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
     data = file.read(jsondoc.MAX_BYTES + 1)
     if format is Format.STIX:
-        return stix.parse(data, path=path, marking=marking)
+        return stix.parse(data, path=path, marking=marking, definitions=definitions)
     return misp.parse(data, path=path, marking=marking)
 
 
@@ -231,7 +238,7 @@ def _refuse(told: Added, refused: BadInput) -> None:
 
 def _tell(told: Added, loaded: Loaded, path: str) -> None:
     told.added, told.unchanged, told.closed = loaded.added, loaded.unchanged, loaded.closed
-    told.values, told.objects, told.patterns = loaded.values, loaded.objects, loaded.patterns
+    told.values, told.objects, told.patterns = loaded.values, loaded.objects - loaded.context, loaded.patterns
     for conflict in loaded.conflicts:
         _refuse(told, conflict.at(msgspec.structs.replace(conflict.location, path=path)))
 

@@ -22,6 +22,7 @@ from haechi.exchange import message
 from haechi.exchange.message import Response
 from haechi.exchange.taxii import server
 from haechi.exchange.taxii.refusal import Refused
+from haechi.node import peering
 from haechi.node.home import Home
 from haechi.web import openapi, wire
 from haechi.web.edge import Edge, failed, secured
@@ -83,9 +84,14 @@ _RESOURCES: Final = (
     ("add_objects", post, _OBJECTS, described(status="202", writes=True, of_path=("collection",))),
     ("object", get, _ONE, described(filters=openapi.OF_OBJECT, of_path=("collection", "object"))),
     ("delete_object", delete, _ONE, described(of_path=("collection", "object"))),
+    ("receipts", get, "/haechi/receipts", described(refused=_PLAIN)),
+    ("add_receipts", post, "/haechi/receipts", described(refused=_PLAIN)),
+    ("withdrawals", get, "/haechi/withdrawals", described(refused=_PLAIN)),
+    ("confirm_withdrawals", post, "/haechi/withdrawals", described(status="204", refused=_PLAIN)),
+    ("leaves", get, "/haechi/leaves", described(refused=_PLAIN)),
     ("versions", get, f"{_ONE}/versions", described(filters=openapi.OF_VERSIONS, of_path=("collection", "object"))),
 )
-_STATUS: Final = {"add_objects": 202}
+_STATUS: Final = {"add_objects": 202, "confirm_withdrawals": 204}
 
 
 def _routes(handle: Any) -> list[HTTPRouteHandler]:
@@ -99,7 +105,10 @@ async def _answered(edge: Edge, asked: _Asked) -> Response:
     given, address = edge.vouched(wire.received(asked.scope), wire.client(asked.scope))
     run = asyncio.get_running_loop().run_in_executor
     try:
-        if given.method == "GET":
+        if peering.is_signed(given):
+            whole = given if given.method == "GET" else _with_body(given, await _body(asked))
+            answer = await run(edge.pool, edge.peer, whole, address)
+        elif given.method == "GET":
             answer = await run(edge.pool, edge.read, given, address)
         else:
             caller = await run(edge.pool, edge.recognised, given, address)

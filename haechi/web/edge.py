@@ -18,7 +18,8 @@ from haechi.exchange.message import Request, Response
 from haechi.exchange.taxii import media, server
 from haechi.exchange.taxii.refusal import Refused
 from haechi.messages.catalogue import text
-from haechi.node import logins, taxii
+from haechi.model.errors import NotVerified
+from haechi.node import logins, peering, taxii
 from haechi.node.home import Home
 from haechi.node.logins import Logins
 from haechi.web.limiter import MOST_FAILURES, Failures
@@ -106,6 +107,19 @@ class Edge:
         with self.home.catalog().connect() as conn:
             caller = self._recognised(conn, request, address)
             return self._answer(request, caller, conn)
+
+    def peer(self, request: Request, address: str) -> Response:
+        """The signed answer to a signed request, its body included. Raises Refused where the signature doesn't hold."""
+        now = self.home.clock.now()
+        if self.failures.blocked(address, now):
+            raise Refused(429, "too_many_logins", headers={"retry-after": "60"})
+        try:
+            caller = peering.recognise(self.home, request)
+        except NotVerified:
+            if self.failures.failed(address, now):
+                self._blocked()
+            raise Refused(401, "login", headers={"www-authenticate": _CHALLENGE}) from None
+        return peering.answer(self.home, request, caller)
 
     def write(self, request: Request, caller: Caller) -> Response:
         """The answer to a request that may change something; durable when this returns."""

@@ -81,7 +81,7 @@ def about(conn: Connection, value_ids: Sequence[int]) -> dict[int, tuple[Foreign
                 Foreign(
                     source=one.name,
                     kind=Kind(one.kind),
-                    count=one.count,
+                    count=one[3],
                     first=one.first,
                     last=one.last,
                     sectors=sectors,

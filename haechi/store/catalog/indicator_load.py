@@ -14,11 +14,10 @@ import msgspec
 from sqlalchemy import Connection, text
 
 from haechi.messages.catalogue import encode
-from haechi.model.errors import BadInput
-from haechi.model.errors import Conflict
+from haechi.model.errors import BadInput, Conflict
 from haechi.model.location import Location
 from haechi.model.marking import Tlp
-from haechi.model.source_object import SourceObject
+from haechi.model.source_object import INDICATOR, SourceObject
 from haechi.store.catalog import driver, foreign_sightings
 from haechi.store.catalog.exchange_tables import CHANGES
 from haechi.store.catalog.indicator_merge import (
@@ -56,8 +55,8 @@ class Loaded(msgspec.Struct, kw_only=True):
     closed: int = 0
     values: int = 0  # values never seen before
     objects: int = 0  # objects read
-    new_objects: int = 0  # never seen before from this source
     context: int = 0  # of them such as are no indicators
+    new_objects: int = 0  # never seen before from this source
     new_versions: int = 0  # of indicators
     new_context: int = 0  # versions of objects that are no indicators
     older_versions: int = 0  # kept, and don't count
@@ -116,10 +115,10 @@ def load(
     _prepare(conn)
     try:
         done = Loaded()
-        done.objects = _stage(conn, objects, list_name)
+        done.objects, done.context = _stage(conn, objects, list_name)
         how = _known_how(conn, OBSERVED if known_at is None else ASSERTED, known_why)
         done.first_new_value = int(conn.execute(text("SELECT coalesce(max(id), 0) FROM value")).scalar_one())
-        arguments = {
+        arguments: dict[str, Any] = {
             "source": source,
             "list": list_name,
             "at": at,
@@ -133,14 +132,14 @@ def load(
             conn.execute(text("SET LOCAL work_mem = '128MB'"))
         for step in (*MERGE_OBJECTS, *MERGE_VALUES):
             _run(conn, step, arguments, done)
-        for step in (
+        after = (
             *list_steps(conn, source, list_name, replace),
             *MERGE_PATTERNS,
             *MERGE_WORDS,
-        ):  # asks what the merge left
+        )  # asks what the merge left
+        for step in after:
             _run(conn, step, arguments, done)
-        done.context = _count(conn, "")
-        done.new_context = _count(conn, " AND state = 0")
+        done.new_context = _new_context(conn) if done.context else 0
         done.new_versions -= done.new_context
         done.unchanged += int(conn.execute(text("SELECT count(*) FROM staged_pair")).scalar_one()) - done.added
         done.conflicts = list(_conflicts(conn))
@@ -207,10 +206,13 @@ def _clear(conn: Connection) -> None:
         conn.execute(text("PRAGMA cache_size = -2000"))
 
 
-def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) -> int:
-    """Put everything into the temporary tables. Parts of a list with the same attributes are one object."""
+def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) -> tuple[int, int]:
+    """Put everything into the temporary tables; how many objects, and how many of them are no indicators.
+
+    Parts of a list with the same attributes are one object.
+    """
     numbers: dict[bytes, int] = {}
-    count = 0
+    count = context = 0
     rows = _Rows(conn)
     for found in objects:
         view = _view(found)
@@ -222,6 +224,7 @@ def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) ->
                 numbers[view] = n
         if n == count:
             count += 1
+            context += found.type != INDICATOR
             rows.objects.append(_object_row(n, found, view, list_name))
         for kind, texts in found.values.items():
             name = kind.value
@@ -231,12 +234,11 @@ def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) ->
                 rows.values += [(n, name, value) for value in texts]
         if found.patterns:
             rows.patterns += [(n, p.pattern_type, p.pattern, encode(p.reasons)) for p in found.patterns]
-        if found.words:
-            rows.words += [(n, *foreign_sightings.row(word)) for word in found.words]
+        rows.words += [(n, *foreign_sightings.row(word)) for word in found.words]
         if len(rows.objects) + len(rows.values) > _AT_ONCE:
             rows.write()
     rows.write()
-    return count
+    return count, context
 
 
 class _Rows:
@@ -262,10 +264,10 @@ class _Rows:
 
 
 def _view(found: SourceObject) -> bytes:
-    shown = [found.marking, found.pap, found.confidence, found.valid_from, found.valid_until, found.context]
-    if found.iep is not None:  # added where there is one, so that what was stored before it was read stays the same
-        shown.append(found.iep)
-    return hashlib.sha256(msgspec.json.encode(shown)).digest()
+    shown = (found.marking, found.pap, found.confidence, found.valid_from, found.valid_until, found.context)
+    if found.iep is None:
+        return hashlib.sha256(msgspec.json.encode(shown)).digest()
+    return hashlib.sha256(msgspec.json.encode((*shown, found.iep))).digest()
 
 
 def content(raw: bytes) -> bytes:
@@ -299,9 +301,12 @@ def _object_row(n: int, found: SourceObject, view: bytes, list_name: str) -> tup
     )
 
 
-def _count(conn: Connection, which: str) -> int:
-    """How many staged objects are no indicators."""
-    return int(conn.execute(text(f"SELECT count(*) FROM staged_object WHERE type <> 'indicator'{which}")).scalar_one())
+def _new_context(conn: Connection) -> int:
+    return int(
+        conn.execute(
+            text("SELECT count(*) FROM staged_object WHERE state = 0 AND type <> :indicator"), {"indicator": INDICATOR}
+        ).scalar_one()
+    )
 
 
 def _known_how(conn: Connection, how: str, why: str) -> int:

@@ -47,8 +47,14 @@ MERGE_OBJECTS: tuple[Step, ...] = (
         " (SELECT id FROM object o WHERE o.source_id = :source AND o.object_id = own_id)",
         ("source",),
     ),
-    Step("CREATE INDEX staged_object_row ON staged_object (object_row)", asks=True),
-    Step("UPDATE staged_object SET state = 4 WHERE object_row IS NULL", asks=True),
+    Step(
+        "CREATE INDEX staged_object_row ON staged_object (object_row)",
+        asks=True,
+    ),
+    Step(
+        "UPDATE staged_object SET state = 4 WHERE object_row IS NULL",
+        asks=True,
+    ),
     Step(
         "UPDATE staged_object SET state = 5 WHERE state = 0 AND list_name IS NULL AND unversioned = 0"
         " AND creator <> (SELECT o.creator FROM object o WHERE o.id = object_row)",
@@ -232,6 +238,7 @@ STAMP_OBJECTS = Step(
     "UPDATE object SET changed = :change WHERE changed <> :change AND id IN (SELECT object_row FROM staged_object"
     " WHERE object_row IS NOT NULL AND (state = 0 OR state = 1 AND revoked = 1))",
     ("change",),
+    asks=True,
 )
 STAMP_LIST = Step(
     "UPDATE object SET changed = :change WHERE source_id = :source AND list_name = :list",

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import TEXT
 
@@ -52,11 +53,15 @@ OBJECT = Table(
     Column("object_id", Text, nullable=False),
     Column("list_name", Text),  # null for objects with an id of their own
     Column("type", Text, nullable=False, server_default="indicator"),  # STIX type; of lists and MISP "indicator" too
-    Column("creator", Text, nullable=False, server_default=""),  # created_by_ref of its first version
+    Column("creator", Text, nullable=False, server_default=text("''")),  # created_by_ref of its first version
     Column("changed", BigInteger, nullable=False, server_default="0"),  # exchange_tables.CHANGES at its last change
     UniqueConstraint("source_id", "object_id"),
     Index("ix_object_list", "source_id", "list_name"),
     Index("ix_object_changed", "changed"),
+    # The few among a million that are no indicators.
+    Index(
+        "ix_object_type", "type", sqlite_where=text("type <> 'indicator'"), postgresql_where=text("type <> 'indicator'")
+    ),
     sqlite_autoincrement=True,
 )
 

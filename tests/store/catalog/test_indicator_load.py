@@ -270,10 +270,10 @@ def changed(engine: Engine, since: int = 0) -> tuple[int, list[str]]:
 def test_only_what_changed_is_stamped_for_release(engine: Engine) -> None:
     load(engine, stix("a", 1, "a.example"), stix("b", 1, "b.example"), listed("c.example"), at=10)
     since, stamped = changed(engine)
-    assert stamped == ["a", "b", "list"]
+    assert sorted(stamped) == ["a", "b", "list"]
     load(engine, stix("a", 1, "a.example"), stix("b", 1, "b.example"), listed("c.example"), at=11)
     assert changed(engine, since)[1] == []
-    load(engine, stix("a", 1, "a.example"), stix("b", 2, "b.example", revoked=True), at=12)
+    load(engine, stix("a", 1, "a.example"), stix("b", 2, "b.example", revoked=True), at=12, list_name="x")
     assert changed(engine, since)[1] == ["b"]
     since, _ = changed(engine)
     load(engine, listed("c.example", "d.example"), at=13)
