@@ -151,8 +151,7 @@ def _attribute(
             revoked=gone or _true(item.get("deleted")),
         )
         yield jsondoc.storable(found)
-        for one in sightings if isinstance(sightings, list) else ():
-            yield _sighting(one, own_id, found.marking)
+        yield from _sightings(sightings, own_id, found.marking, path)
     except BadInput as error:
         location = Location(
             path=path,
@@ -162,11 +161,19 @@ def _attribute(
         yield error.at(location)
 
 
+def _sightings(found: Any, of: str, marking: Tlp, path: str) -> Iterator[SourceObject | BadInput]:
+    for one in found if isinstance(found, list) else ():
+        try:
+            yield _sighting(one, of, marking)
+        except BadInput as error:
+            yield error.at(Location(path=path, field=f"sighting of attribute {of}", value=error.location.value))
+
+
 def _sighting(item: Any, of: str, marking: Tlp) -> SourceObject:
     """An attribute's sighting, under the attribute's marking."""
     kind = _SIGHTINGS.get(text(item.get("type"))) if isinstance(item, dict) else None
     if kind is None or not text(item.get("uuid")):
-        raise BadInput("misp.sighting", location=Location(field="Sighting", value=of))
+        raise BadInput("misp.sighting")
     at = moment.of(item, "date_sighting")
     return jsondoc.storable(
         SourceObject(
