@@ -87,11 +87,11 @@ _RESOURCES: Final = (
     ("receipts", get, "/haechi/receipts", described(refused=_PLAIN)),
     ("add_receipts", post, "/haechi/receipts", described(refused=_PLAIN)),
     ("withdrawals", get, "/haechi/withdrawals", described(refused=_PLAIN)),
-    ("confirm_withdrawals", post, "/haechi/withdrawals", described(status="204", refused=_PLAIN)),
+    ("confirm_withdrawals", post, "/haechi/withdrawals", described(refused=_PLAIN)),
     ("leaves", get, "/haechi/leaves", described(refused=_PLAIN)),
     ("versions", get, f"{_ONE}/versions", described(filters=openapi.OF_VERSIONS, of_path=("collection", "object"))),
 )
-_STATUS: Final = {"add_objects": 202, "confirm_withdrawals": 204}
+_STATUS: Final = {"add_objects": 202}
 
 
 def _routes(handle: Any) -> list[HTTPRouteHandler]:
