@@ -32,7 +32,7 @@ def apply(home: Home, peer: RecipientRow, withdrawals: Sequence[wire.Withdrawn])
 
 
 def _delete(home: Home, peer: RecipientRow, withdrawals: Sequence[wire.Withdrawn]) -> Deleted:
-    log, done = home.audit(), Deleted()
+    log = home.audit()
     with home.catalog().begin() as conn:
         source, _ = submissions.source(conn, peer)
         named = received.objects(conn, peer.id, [seq for one in withdrawals for seq in one.of])
@@ -40,9 +40,9 @@ def _delete(home: Home, peer: RecipientRow, withdrawals: Sequence[wire.Withdrawn
         last = {named[seq]: one.seq for one in withdrawals for seq in one.of if seq in named}
         anew = {id for id, seq in last.items() if received.later(conn, peer.id, [id], after=seq)}
         gone = [id for id in wanted if id not in anew]
-        if gone:
-            done = deletion.delete(conn, source, gone, seen=lambda ids: _seen(home, ids), now=home.clock.now())
-        deletion.outdated(conn, source, sorted(anew))
+        done = deletion.delete(conn, source, gone, seen=lambda ids: _seen(home, ids), now=home.clock.now())
+        older = deletion.outdated(conn, source, sorted(anew), seen=lambda ids: _seen(home, ids))
+        done.values, done.own = done.values + older.values, done.own + older.own
         for id in wanted:
             received.forget(conn, peer.id, [id], upto=last[id])
         details = {

@@ -22,7 +22,7 @@ from haechi.store.catalog.recipients import RecipientRow
 NOW = 1_790_000_000_000_000
 
 
-class Side_:
+class Node:
     """One node with the other as its peer."""
 
     def __init__(self, home: Home) -> None:
@@ -31,7 +31,7 @@ class Side_:
         self.uuid = home.config.party_uuid
         self.peer_id = 0
 
-    def knows(self, other: "Side_") -> None:
+    def knows(self, other: "Node") -> None:
         with self.home.catalog().begin() as conn:
             self.peer_id = recipients.add(
                 conn, uuid=other.uuid, name=other.home.config.party, country=other.home.config.country, kind="peer",
@@ -55,11 +55,12 @@ class Pair:
             home = Home.init(
                 folder / country, party=name, country=country, sector="government", clock=self.clock, database=url
             )
-            sides.append(Side_(home))
+            sides.append(Node(home))
         self.tw, self.kr = sides
         self.tw.knows(self.kr)
         self.kr.knows(self.tw)
         self.told: list[int] = []
+        self.spoil: Callable[[Response], Response] = lambda answer: answer
 
     def indicator(self, number: int, value: str, version: int = 1, marking: Tlp = Tlp.AMBER) -> Outgoing:
         id = f"indicator--00000000-0000-4000-8000-{number:012d}"
@@ -80,9 +81,9 @@ class Pair:
     def answer(self, request: Request) -> Response:
         """Taiwan's server."""
         caller = Caller(self.tw.peer(), SIGNATURE)
-        if request.path.rstrip("/").rpartition("/")[2] not in peer_server.PATHS:
-            return taxii.answer(self.tw.home, request, caller)
         with self.tw.home.catalog().begin() as conn:
+            if request.path.rstrip("/").rpartition("/")[2] not in peer_server.PATHS:
+                return taxii.answer(self.tw.home, request, caller, conn)
             return peer_server.answer(
                 request, caller, conn, us=self.tw.uuid, key=self.tw.key, now=self.clock.now(), log=self.tw.home.audit()
             )
@@ -96,3 +97,7 @@ class Pair:
             now=self.clock.now, **options,
         )  # fmt: skip
         return converse(pull, send or self.answer)
+
+    def close(self) -> None:
+        for side in (self.tw, self.kr):
+            side.home.close()

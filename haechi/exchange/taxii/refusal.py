@@ -13,7 +13,7 @@ from haechi.exchange.taxii.media import TAXII
 from haechi.messages.catalogue import text
 
 
-class Refused(Exception):  # noqa: N818 (as the house's errors)
+class Refused(Exception):
     """The request ends here. `id` names the title (`taxii.refused.ID`); arguments never quote a stored object."""
 
     def __init__(self, status: int, id: str, /, headers: Mapping[str, str] | None = None, **arguments: Any) -> None:

@@ -76,11 +76,17 @@ def delete(
     return done
 
 
-def outdated(conn: Connection, source: int, object_ids: Sequence[str]) -> None:
-    """Delete the versions of these objects that don't count any more: they were taken back, the present one was not."""
+def outdated(
+    conn: Connection, source: int, object_ids: Sequence[str], *, seen: Callable[[Sequence[int]], set[int]]
+) -> Deleted:
+    """Delete what these objects said in versions that don't count any more: they were taken back, the present one not."""
+    done = Deleted()
     for part in _parts(list(_rows(conn, source, object_ids))):
-        _each(conn, "DELETE FROM object_version WHERE to_at IS NOT NULL AND object_id IN :many", part)
-        _each(conn, "DELETE FROM pattern WHERE gone_at IS NOT NULL AND object_id IN :many", part)
+        values = _values(conn, part, " AND gone_at IS NOT NULL")
+        for table, column in (("assertion", "gone_at"), ("pattern", "gone_at"), ("object_version", "to_at")):
+            _each(conn, f"DELETE FROM {table} WHERE {column} IS NOT NULL AND object_id IN :many", part)
+        _forget_values(conn, values, seen, done)
+    return done
 
 
 def _rows(conn: Connection, source: int, object_ids: Sequence[str]) -> Iterator[int]:
@@ -100,8 +106,9 @@ def _about(conn: Connection, object_ids: Sequence[str], done: Deleted) -> Iterat
         "SELECT o.id, o.type, v.raw FROM object o JOIN object_version v ON v.object_id = o.id"
         " WHERE o.type IN :many AND o.type <> 'indicator' AND v.raw IS NOT NULL"  # as the partial index says it
     ).bindparams(bindparam("many", expanding=True))
-    found = conn.execution_options(yield_per=1000).execute(query, {"many": [*_SAYS, *_NAMES]})
-    for row in found:
+    # On the statement: a connection's own options would stay.
+    streamed = query.execution_options(yield_per=1000)
+    for row in conn.execute(streamed, {"many": [*_SAYS, *_NAMES]}):
         if wanted.isdisjoint(_ID.findall(bytes(row.raw))):
             continue
         if row.type in _SAYS:
@@ -110,8 +117,8 @@ def _about(conn: Connection, object_ids: Sequence[str], done: Deleted) -> Iterat
             done.named += 1
 
 
-def _values(conn: Connection, rows: Sequence[int]) -> list[int]:
-    query = text("SELECT DISTINCT value_id FROM assertion WHERE object_id IN :many").bindparams(
+def _values(conn: Connection, rows: Sequence[int], which: str = "") -> list[int]:
+    query = text(f"SELECT DISTINCT value_id FROM assertion WHERE object_id IN :many{which}").bindparams(
         bindparam("many", expanding=True)
     )
     return list(conn.execute(query, {"many": rows}).scalars())
@@ -152,7 +159,8 @@ def _forget_values(
             ("value", "id"),
         ):
             _each(conn, f"DELETE FROM {table} WHERE {column} IN :many", part)
-    done.values, done.own = len(gone), len(kept)
+    done.values += len(gone)
+    done.own += len(kept)
 
 
 def _each(conn: Connection, sql: str, many: Sequence[Any]) -> None:
