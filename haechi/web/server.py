@@ -93,16 +93,17 @@ async def _serve(home: Home, place: Place, started: Callable[[], None]) -> None:
     server.on_startup(lambda: loop.call_later(0.05, started))
     gc.collect()
     gc.freeze()  # what stands now stays: the collector needn't look at it again and again
-    serving = asyncio.create_task(server.serve())
+    serving: asyncio.Task[None] = asyncio.create_task(server.serve())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    server.stop()
+    server.stop()  # type: ignore[no-untyped-call]
     await asyncio.wait({serving}, timeout=DRAIN_SECONDS)
     serving.cancel()  # where a connection says nothing more
-    (outcome,) = await asyncio.gather(serving, return_exceptions=True)
-    if isinstance(outcome, Exception):
-        raise outcome
+    outcome = await asyncio.gather(serving, return_exceptions=True)
+    for failure in outcome:
+        if isinstance(failure, Exception):
+            raise failure
 
 
 def _is_loopback(host: str) -> bool:

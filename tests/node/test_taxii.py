@@ -19,7 +19,7 @@ def test_what_is_sent_to_a_node_is_warned_of_and_audited(tmp_path: Path) -> None
     with home.catalog().begin() as conn:
         assert taxii.answer(home, request, Caller(added, BASIC), conn).status == 202
     with home.catalog().connect() as conn:
-        assert conn.exec_driver_sql("SELECT count(*) FROM value_warning").scalar() > 0
+        assert conn.exec_driver_sql("SELECT count(*) FROM value_warning").scalar_one() > 0
         root = taxii.answer(home, Request("GET", "/haechi/", headers), Caller(added, BASIC), conn)
     assert b"Haechi of TWCERT/CC" in root.body
     entry = list(home.audit().entries())[-1]
