@@ -22,10 +22,11 @@ from haechi.model.errors import NotVerified
 from haechi.node import logins, peering, taxii
 from haechi.node.home import Home
 from haechi.node.logins import Logins
+from haechi.store.catalog import driver
 from haechi.web.limiter import MOST_FAILURES, Failures
 
 _THREADS: Final = 4  # that answer what may take its time, so that the loop goes on
-_VOUCHED: Final = ("client-cert", "client-cert-chain", "x-forwarded-for", "x-forwarded-proto")
+_VOUCHED: Final = frozenset({"client-cert", "client-cert-chain", "x-forwarded-for", "x-forwarded-proto"})
 _CHALLENGE: Final = 'Basic realm="haechi", charset="UTF-8", Bearer realm="haechi"'
 # Answers are data for programs: no browser is to run, guess, frame, keep or hand on anything of them.
 SECURITY: Final[Mapping[str, str]] = {
@@ -36,7 +37,7 @@ SECURITY: Final[Mapping[str, str]] = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-_OVER_TLS: Final = {"strict-transport-security": "max-age=31536000"}
+_FIELDS: Final = (SECURITY, {**SECURITY, "strict-transport-security": "max-age=31536000"})  # plain, over TLS
 
 
 class Edge:
@@ -51,6 +52,8 @@ class Edge:
 
     def vouched(self, request: Request, client: str) -> tuple[Request, str]:
         """The request without what nobody vouches for, and the address that it comes from."""
+        if not self.behind_proxy and _VOUCHED.isdisjoint(request.headers):
+            return request, client
         headers = {name: value for name, value in request.headers.items() if name not in _VOUCHED}
         if not (self.behind_proxy and _is_local(client)):
             return replace(request, headers=headers), client
@@ -68,6 +71,7 @@ class Edge:
         """The answer, on a connection that the loop's thread alone uses and that holds no transaction open."""
         if self._conn is None:
             self._conn = self.home.catalog().connect()
+            driver.for_reading(self._conn)
         caller = self._recognised(self._conn, request, address)
         answer = self._answer(request, caller, self._conn)
         if self._conn.in_transaction():  # something beside the page was looked up
@@ -132,8 +136,7 @@ class Edge:
 
 def secured(response: Response, scheme: str) -> Response:
     """The answer with the header fields that every one carries."""
-    headers = {**SECURITY, **(_OVER_TLS if scheme == "https" else {}), **response.headers}
-    return replace(response, headers=headers)
+    return Response(response.status, {**_FIELDS[scheme == "https"], **response.headers}, response.body)
 
 
 def failed() -> Response:
