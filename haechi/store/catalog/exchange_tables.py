@@ -157,6 +157,16 @@ LEDGER = Table(
     sqlite_with_rowid=False,
 )
 
+# What an object refers to and can't leave without: both ends of a relationship, what was sighted.
+OBJECT_NEED = Table(
+    "object_need",
+    METADATA,
+    Column("needs", Text, primary_key=True),  # STIX id
+    Column("object_row", ID, primary_key=True, autoincrement=False),
+    Index("ix_object_need_row", "object_row"),
+    sqlite_with_rowid=False,
+)
+
 PEER_STATE = Table(
     "peer_state",
     METADATA,

@@ -109,6 +109,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_nonce_expires", "nonce", ["expires"], unique=False)
     op.create_table(
+        "object_need",
+        sa.Column("needs", sa.Text(), nullable=False),
+        sa.Column(
+            "object_row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.PrimaryKeyConstraint("needs", "object_row", name=op.f("pk_object_need")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_object_need_row", "object_need", ["object_row"], unique=False)
+    op.create_table(
         "own_sighting",
         sa.Column(
             "object_row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
