@@ -14,8 +14,7 @@ import msgspec
 from sqlalchemy import Connection, text
 
 from haechi.messages.catalogue import encode
-from haechi.model.errors import BadInput
-from haechi.model.errors import Conflict
+from haechi.model.errors import BadInput, Conflict
 from haechi.model.location import Location
 from haechi.model.marking import Tlp
 from haechi.model.source_object import SourceObject
