@@ -1,7 +1,8 @@
 """MISP events as JSON: one event, a list, a feed's or an API's `response`; loose objects and attributes too.
 
 `to_ids` says that an attribute is to be matched; all others are context and never indicators. A deleted attribute
-closes what came under its UUID before. Source: MISP core format (github.com/MISP/misp-rfc).
+closes what came under its UUID before. An attribute's sightings are objects of their own beside it: type 0 seen, 1 false
+positive, 2 expired. Source: MISP core format (github.com/MISP/misp-rfc).
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,10 +18,12 @@ from haechi.model.errors import BadInput
 from haechi.model.indicator import Context, ValueType
 from haechi.model.location import Location
 from haechi.model.marking import Tlp
+from haechi.model.sighting import Kind, Word
 from haechi.model.source_object import Pattern, SourceObject
 
 _PATTERNS: Final = frozenset({"yara", "sigma", "snort", "suricata", "zeek", "pattern-in-file", "pattern-in-traffic"})
 _MOST_REFERENCES: Final = 50
+_SIGHTINGS: Final = {"0": Kind.SEEN, "1": Kind.FALSE_POSITIVE, "2": Kind.EXPIRATION}
 
 
 class _Attributes(msgspec.Struct):
@@ -128,6 +131,7 @@ def _attribute(
         yield NO_INDICATOR
         return
     own_id = text(item.get("uuid"))
+    sightings = item.pop("Sighting", None)  # a new one is no new content of the attribute
     said = said.plus(mispmarking.read(item.get("Tag"), item.get("Galaxy"), item.get("distribution")))
     try:
         if not own_id:
@@ -141,12 +145,13 @@ def _attribute(
             marking=said.marking(default),
             pap=said.pap(),
             context=_context(item, event, said, references, about),
-            raw=bytes(raw),
+            raw=bytes(raw) if sightings is None else msgspec.json.encode(item),
             values=values,
             patterns=patterns,
             revoked=gone or _true(item.get("deleted")),
         )
         yield jsondoc.storable(found)
+        yield from _sightings(sightings, own_id, found.marking, path)
     except BadInput as error:
         location = Location(
             path=path,
@@ -154,6 +159,32 @@ def _attribute(
             value=error.location.value or text(item.get("value")),
         )
         yield error.at(location)
+
+
+def _sightings(found: Any, of: str, marking: Tlp, path: str) -> Iterator[SourceObject | BadInput]:
+    for one in found if isinstance(found, list) else ():
+        try:
+            yield _sighting(one, of, marking)
+        except BadInput as error:
+            yield error.at(Location(path=path, field=f"sighting of attribute {of}", value=error.location.value))
+
+
+def _sighting(item: Any, of: str, marking: Tlp) -> SourceObject:
+    """An attribute's sighting, under the attribute's marking."""
+    kind = _SIGHTINGS.get(text(item.get("type"))) if isinstance(item, dict) else None
+    if kind is None or not text(item.get("uuid")):
+        raise BadInput("misp.sighting")
+    at = moment.of(item, "date_sighting")
+    return jsondoc.storable(
+        SourceObject(
+            object_id=text(item["uuid"]),
+            type="sighting",
+            marking=marking,
+            raw=msgspec.json.encode(item),
+            words=(Word(of=of, kind=kind, count=1, first=at, last=at),),
+            unversioned=True,
+        )
+    )
 
 
 def _values(kind: str, value: Any) -> tuple[dict[ValueType, list[str]], tuple[Pattern, ...]]:

@@ -42,7 +42,7 @@ SECTORS: Final[Mapping[str, tuple[str, ...]]] = {
 
 _PROJECT: Final = "identity--247a4ebb-71ef-48c9-94d8-fd5177f50d1a"  # who defines the extension
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_RANGES: Final = frozenset({ValueType.IPV4_RANGE, ValueType.IPV6_RANGE})
+RANGES: Final = frozenset({ValueType.IPV4_RANGE, ValueType.IPV6_RANGE})
 _TLP_CREATED: Final = "2022-10-01T00:00:00.000Z"
 _PAP_CREATED: Final = {Pap.CLEAR: "01", Pap.GREEN: "09", Pap.AMBER: "02", Pap.RED: "06"}  # days of October 2022
 
@@ -81,7 +81,7 @@ def indicator(
     """
     head, middle, tail = _frame(created, creator, marking, pap, confidence, valid_from, valid_until, context, modified)
     pattern = _encode(pattern_of(kind, value))
-    if kind in _RANGES:
+    if kind in RANGES:
         return _with_extension(head + b'"id":' + _encode(id) + middle + pattern + tail, {"range": value})
     return head + b'"id":' + _encode(id) + middle + pattern + tail
 
@@ -168,6 +168,20 @@ def identity(*, uuid: str, name: str, sector: str, country: str, created: int) -
 def class_identity(*, id: str, sector: str, created: int, creator: str) -> bytes:
     """A class of parties, for a sighting that names nobody: those of a sector, or ("") of any. TLP:GREEN."""
     return _identity(id, sector or "unknown sector", "class", sector, created, creator, "")
+
+
+def sectors_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The sectors, in our words, that a STIX identity's `sectors` name; a word that isn't ours stays as it is.
+
+    >>> sectors_of(["technology", "semiconductor", "retail"])
+    ('semiconductor', 'retail')
+    """
+    left, found = list(dict.fromkeys(names)), list[str]()
+    for sector, words in sorted(SECTORS.items(), key=lambda item: -len(item[1])):
+        if all(word in left for word in words):
+            found.append(sector)
+            left = [word for word in left if word not in words]
+    return (*found, *left)
 
 
 def _identity(id: str, name: str, kind: str, sector: str, created: int, creator: str, country: str) -> bytes:

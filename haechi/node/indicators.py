@@ -20,7 +20,7 @@ from haechi.messages.catalogue import Message
 from haechi.model.errors import BadInput, NodeCannot, NotFound, UsageError
 from haechi.model.indicator import Context, Value, ValueType, Verdict
 from haechi.model.marking import Tlp
-from haechi.model.source_object import SourceObject
+from haechi.model.source_object import INDICATOR, SourceObject
 from haechi.node.home import Home
 from haechi.node.unpacked import STDIN, Meter, unpacked
 from haechi.store.catalog import driver, indicator_changes, indicator_load, indicators
@@ -175,7 +175,8 @@ def _merge(
     log = home.audit()
     with home.catalog().begin() as conn:
         source_id, default = indicator_load.source_id(conn, source, marking, own=own)
-        found = _parsed(file, detected.format, str(path), default, kind, context)
+        definitions = indicator_load.marking_definitions(conn, source_id)
+        found = _parsed(file, detected.format, str(path), default, kind, context, definitions)
         loaded = indicator_load.load(
             conn,
             source_id,
@@ -187,13 +188,19 @@ def _merge(
             replace=replace,
         )
         _tell(told, loaded, str(path))
-        told.warning_listed = _warn(conn, loaded)
+        told.warning_listed = warn(conn, loaded)
         log.append("indicators.add", subject=path.name, details=_summary(told, known_at, replace, own))
     return told
 
 
 def _parsed(
-    file: BinaryIO, format: Format, path: str, marking: Tlp, kind: ValueType | None, context: Context
+    file: BinaryIO,
+    format: Format,
+    path: str,
+    marking: Tlp,
+    kind: ValueType | None,
+    context: Context,
+    definitions: Sequence[bytes],
 ) -> Iterator[SourceObject | BadInput | NoIndicator]:
     if format is Format.PLAIN:
         return plain.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
@@ -201,7 +208,7 @@ def _parsed(
         return csvlist.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
     data = file.read(jsondoc.MAX_BYTES + 1)
     if format is Format.STIX:
-        return stix.parse(data, path=path, marking=marking)
+        return stix.parse(data, path=path, marking=marking, definitions=definitions)
     return misp.parse(data, path=path, marking=marking)
 
 
@@ -215,6 +222,7 @@ def _objects(found: Iterable[SourceObject | BadInput | NoIndicator], told: Added
     """The objects alone; what is refused and what is context is noted."""
     for one in found:
         if isinstance(one, SourceObject):
+            told.context += one.type != INDICATOR
             yield one
         elif isinstance(one, BadInput):
             _refuse(told, one)
@@ -230,12 +238,12 @@ def _refuse(told: Added, refused: BadInput) -> None:
 
 def _tell(told: Added, loaded: Loaded, path: str) -> None:
     told.added, told.unchanged, told.closed = loaded.added, loaded.unchanged, loaded.closed
-    told.values, told.objects, told.patterns = loaded.values, loaded.objects, loaded.patterns
+    told.values, told.objects, told.patterns = loaded.values, loaded.objects - loaded.context, loaded.patterns
     for conflict in loaded.conflicts:
         _refuse(told, conflict.at(msgspec.structs.replace(conflict.location, path=path)))
 
 
-def _warn(conn: Connection, loaded: Loaded) -> int:
+def warn(conn: Connection, loaded: Loaded) -> int:
     """Look up what is new on the warning lists, or everything, where the lists are another edition; values hit."""
     from haechi.store.catalog.facts import get, put
 

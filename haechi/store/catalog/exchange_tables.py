@@ -4,7 +4,18 @@ Times are microseconds UTC. Ids of parties, groups and grants are UUIDs; a withd
 leaf behind and no id: a deterministic id of an address is found in minutes.
 """
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, SmallInteger, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from haechi.store.catalog.base import ID, METADATA
 
@@ -46,6 +57,7 @@ COLLECTION = Table(
     Column("recipient_id", ID, ForeignKey("recipient.id"), nullable=False),
     Column("name", Text, nullable=False),  # indicators | sightings | inbox (what the recipient may write)
     Column("size", BigInteger, nullable=False),  # leaves of its Merkle tree
+    Column("last_seq", BigInteger, nullable=False, server_default="0"),  # of its last row
     Column("frontier", LargeBinary, nullable=False),  # model.merkle.Tree
     UniqueConstraint("recipient_id", "name"),
     sqlite_autoincrement=True,
@@ -120,8 +132,29 @@ LEDGER = Table(
     Column("object_row", ID),  # catalog object
     Column("value_id", ID),  # the value of a list's object; 0 where the object is one
     Column("body", LargeBinary),  # the bytes that leave
-    Index("ix_ledger_object", "recipient_id", "object_id"),
-    Index("ix_ledger_unit", "recipient_id", "object_row", "value_id"),
+    # Covers what is asked by it: SQLite would rather read the whole slice by the primary key than look twice.
+    Index("ix_ledger_object", "recipient_id", "object_id", "live", "version"),
+    Index("ix_ledger_unit", "recipient_id", "object_row", "value_id", "live"),
+    # A page of a collection: dates grow strictly, so a date is a place. What was withdrawn leaves the index.
+    Index(
+        "ix_ledger_page",
+        "collection_id",
+        "live",
+        "date_added",
+        "type",
+        "seq",
+        sqlite_where=text("type IS NOT NULL"),
+        postgresql_where=text("type IS NOT NULL"),
+    ),
+    # What no page shows, and what was withdrawn: few among many, asked for at every sync.
+    Index("ix_ledger_hidden", "collection_id", "seq", sqlite_where=text("live = 0"), postgresql_where=text("live = 0")),
+    Index(
+        "ix_ledger_withdrawn",
+        "recipient_id",
+        "seq",
+        sqlite_where=text("action = 2"),
+        postgresql_where=text("action = 2"),
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -148,7 +181,7 @@ RECEIVED = Table(
     Column("salt", LargeBinary),
     Column("object_id", Text),
     Column("refused", Text),  # why it wasn't taken into the catalog: messages, encoded
-    Index("ix_received_object", "recipient_id", "object_id"),
+    Index("ix_received_object", "recipient_id", "object_id", "live"),
     sqlite_with_rowid=False,
 )
 
