@@ -360,4 +360,3 @@ def seen(conn: Connection, recipient: int, *, change: int, rules: int, good_unti
         ),
         {"change": change, "rules": rules, "until": good_until, "recipient": recipient},
     )
-
