@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from haechi.formats import stixmarking
-from haechi.model.marking import STIX_PAP, STIX_TLP, Pap, Tlp
+from haechi.model.marking import STIX_PAP, STIX_TLP, Tlp
 from haechi.model.release import Decision, Grant, Iep, Releasable
 from haechi.node.release_victims import Victims
 from haechi.policy import victim
@@ -28,23 +28,28 @@ WHOLE: Final = frozenset({"relationship", "identity", *victim.REFERENCES, *victi
 class _Head(msgspec.Struct):
     """What a decision needs of a document that can refer to no victim."""
 
+    id: Any = ""
+    type: Any = ""
     object_marking_refs: Any = None
     granular_markings: Any = None
     revoked: Any = False
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a document says beside what the catalog keeps of it. `whole` only of types that may tell who was hit."""
+    """What a document says beside what the catalog keeps of it. `whole` only of types that may tell who was hit.
 
+    `label` is the document's own: the catalog's also counts what was brought into the context, which doesn't leave with
+    it. `labelled` says that it stands in the document; `is_stix` that this is the document of that id and type.
+    """
+
+    label: Tlp = Tlp.RED
+
+    is_stix: bool = True
     revoked: bool = False
     labelled: bool = True
     markings: tuple[str, ...] = ()
-    iep: Iep | None = None
     fields: frozenset[str] = frozenset()
     whole: Mapping[str, Any] | None = None
-
-
-NO_DOCUMENT: Final = Facts()
 
 
 class Judge:
@@ -60,7 +65,7 @@ class Judge:
         self._objects = frozenset[str]().union(*(one.objects for one in self._grants))
         self._encrypted = recipient.url.startswith("https://")
         self._decided: dict[Any, Decision] = {}
-        self._markings: dict[str, stixmarking.Meaning] = {}
+        self._says_tlp: dict[str, bool] = {}
         self.good_until = min(
             (at for one in self._grants for at in (one.begins, one.ends) if at is not None and at > now), default=None
         )
@@ -68,7 +73,7 @@ class Judge:
     def facts(self, item: Item) -> Facts:
         """What the object's document says."""
         if not item.is_stix or item.raw is None:
-            return NO_DOCUMENT
+            return Facts(label=item.marking)
         whole: dict[str, Any] | None = None
         if item.type in WHOLE:
             whole = msgspec.json.decode(item.raw)
@@ -77,38 +82,47 @@ class Judge:
             head = msgspec.json.decode(item.raw, type=_Head)
         marks = _marks(head)
         return Facts(
+            label=self._label(item, marks),
+            is_stix=head.id == item.object_id and head.type == item.type,
             revoked=head.revoked is True,
-            labelled=bool(marks),
+            labelled=any(map(self._is_tlp, marks)),
             markings=marks,
-            iep=self._iep(marks),
             fields=frozenset() if whole is None else self._victims.of(whole, own=item.own),
             whole=whole,
         )
 
-    def _iep(self, marks: Sequence[str]) -> Iep | None:
-        found = [said for said in map(self._meaning, marks) if isinstance(said, Iep)]
-        for at in (at for iep in found for at in (iep.begins, iep.ends) if at is not None and at > self._now):
-            self.good_until = at if self.good_until is None else min(self.good_until, at)
-        return stixmarking.together(found)
+    def _label(self, item: Item, marks: Sequence[str]) -> Tlp:
+        """The strictest published label of the document where it has no marking of other kinds; else the catalog's."""
+        if any(mark not in STIX_TLP and mark not in STIX_PAP for mark in marks):
+            return item.marking
+        return max((STIX_TLP[mark] for mark in marks if mark in STIX_TLP), default=item.marking)
 
-    def _meaning(self, mark: str) -> stixmarking.Meaning:
-        if mark in STIX_TLP or mark in STIX_PAP:
-            return None
-        if mark not in self._markings:
+    def _is_tlp(self, mark: str) -> bool:
+        """Whether a marking carries a label of its own: a statement doesn't."""
+        if mark in STIX_TLP:
+            return True
+        if mark in STIX_PAP:
+            return False
+        if mark not in self._says_tlp:
             raw = releasable.raw_of(self._conn, mark)
-            self._markings[mark] = None if raw is None else stixmarking.meaning(msgspec.json.decode(raw))
-        return self._markings[mark]
+            said = None if raw is None else stixmarking.meaning(msgspec.json.decode(raw))
+            self._says_tlp[mark] = isinstance(said, Tlp) or (isinstance(said, Iep) and said.tlp is not None)
+        return self._says_tlp[mark]
 
-    def decide(self, item: Item, facts: Facts) -> Decision:
-        """Whether the object may leave, by itself: ends of a relationship are looked at afterwards."""
-        refused = self._refused(item, facts)
+    def decide(self, item: Item, facts: Facts, *, over: bool = False) -> Decision:
+        """Whether the object may leave, by itself: ends of a relationship are looked at afterwards.
+
+        `over` asks it of the word that an object is revoked, to whom it was given before.
+        """
+        self._until(item)
+        refused = self._refused(item, facts, over=over)
         if refused:
             return Decision(allowed=False, reason=refused)
         id = item.grant_id if item.grant_id in self._objects else ""
         campaigns = frozenset(item.context.campaigns)
-        if item.type == "campaign" and facts.whole is None:
+        if item.type == "campaign":
             campaigns |= {item.object_id}
-        basis = (id, item.type, item.own, item.marking, item.pap, facts.iep, campaigns, facts.fields)
+        basis = (id, item.type, item.own, facts.label, item.pap, item.iep, campaigns, facts.fields)
         found = self._decided.get(basis)
         if found is None:
             if len(self._decided) >= _REMEMBERED:
@@ -116,32 +130,39 @@ class Judge:
             found = self._decided[basis] = self._asked(item, id, campaigns, facts)
         return found
 
+    def _until(self, item: Item) -> None:
+        for at in (item.iep.begins, item.iep.ends) if item.iep is not None else ():
+            if at is not None and at > self._now:
+                self.good_until = at if self.good_until is None else min(self.good_until, at)
+
     def _asked(self, item: Item, id: str, campaigns: frozenset[str], facts: Facts) -> Decision:
         asked = Releasable(
             id=id,
             type=item.type,
             own=item.own,
-            marking=item.marking,
+            marking=facts.label,
             pap=item.pap,
-            iep=facts.iep,
+            iep=item.iep,
             campaigns=campaigns,
             victim_fields=facts.fields,
         )
         return may_leave(asked, self._who, self._grants, self._groups, now=self._now, encrypted=self._encrypted)
 
-    def _refused(self, item: Item, facts: Facts) -> str:
+    def _refused(self, item: Item, facts: Facts, *, over: bool) -> str:
         """Why an object stays whatever the grants say; "" where they decide."""
         if item.from_recipient == self._recipient.id:
             return "policy.came-from-it"
-        if facts.revoked:
+        if not facts.is_stix:
+            return "policy.not-stix"
+        if facts.revoked and not over:
             return "policy.revoked"
-        if item.live == 0 and (item.asserted or not item.is_stix):
+        if item.closed or (item.live == 0 and (item.asserted or not item.is_stix) and not over):
             return "policy.gone"
         if item.own:
             return ""
         if facts.fields:
             return "policy.victim-of-another"
-        if not facts.labelled and item.marking is not Tlp.CLEAR and self._recipient.kind == CONSUMER:
+        if not facts.labelled and facts.label is not Tlp.CLEAR and self._recipient.kind == CONSUMER:
             return "policy.no-label"
         return ""
 
@@ -151,8 +172,3 @@ def _marks(head: _Head) -> tuple[str, ...]:
     granular = head.granular_markings if isinstance(head.granular_markings, list) else []
     refs = [*refs, *(part.get("marking_ref") for part in granular if isinstance(part, dict))]
     return tuple(dict.fromkeys(ref for ref in refs if isinstance(ref, str)))
-
-
-def labels_of(tlp: Tlp, pap: Pap | None) -> str:
-    """The labels of an object as one text."""
-    return tlp.label if pap is None else f"{tlp.label} {pap.label}"

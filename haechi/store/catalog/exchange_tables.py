@@ -167,14 +167,6 @@ OBJECT_NEED = Table(
     sqlite_with_rowid=False,
 )
 
-# Objects that were deleted whole, so that release finds what it had given out of them. Row ids are never reused.
-OBJECT_GONE = Table(
-    "object_gone",
-    METADATA,
-    Column("object_row", ID, primary_key=True, autoincrement=False),
-    Column("changed", BigInteger, nullable=False),  # CHANGES of then
-)
-
 PEER_STATE = Table(
     "peer_state",
     METADATA,

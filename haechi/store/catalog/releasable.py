@@ -13,9 +13,10 @@ from sqlalchemy import Connection, bindparam, text
 
 from haechi.model.indicator import Context, ValueType
 from haechi.model.marking import Pap, Tlp
+from haechi.model.release import Iep
+from haechi.model.stixid import type_of
 from haechi.store.catalog.exchange_tables import CHANGES, RULES
 from haechi.store.catalog.indicators import batched
-from haechi.store.catalog.recipients import count
 
 PAGE: Final = 500  # objects read together
 MANY: Final = 2_000  # assertions from which on a list is compared by set operations
@@ -23,10 +24,14 @@ _VALUES: Final = 5_000  # of a list, read together
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """An object in the version that counts. `asserted` counts its assertions ever, `live` those of now."""
+    """An object in the version that counts (`closed`: none does any more).
+
+    `asserted` counts its assertions ever, `live` those of now.
+    """
 
     row: int
     object_id: str
+    type: str  # STIX type that it leaves as
     list_name: str | None
     source: str
     own: bool
@@ -35,6 +40,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     from_at: int
     marking: Tlp
     pap: Pap | None
+    iep: Iep | None
     confidence: int | None
     valid_from: int | None
     valid_until: int | None
@@ -42,16 +48,12 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     raw: bytes | None
     asserted: int
     live: int
+    closed: bool
 
     @property
     def is_stix(self) -> bool:
         """Whether it has a STIX document of its own. A MISP attribute's id is a bare UUID."""
-        return self.raw is not None and self.list_name is None and "--" in self.object_id
-
-    @property
-    def type(self) -> str:
-        """The STIX type that it leaves as."""
-        return self.object_id.partition("--")[0] if self.is_stix else "indicator"
+        return self.list_name is None and bool(type_of(self.object_id))
 
     @property
     def grant_id(self) -> str:
@@ -135,31 +137,39 @@ def note_next(conn: Connection, rows: Iterable[int]) -> None:
 
 
 def note_needing(conn: Connection, object_ids: Sequence[str]) -> None:
-    """Note for the next round what can't leave without these, and what else there is of the same ids."""
-    if not object_ids:
-        return
-    sources = [row[0] for row in conn.execute(text("SELECT id FROM source"))]
-    needing = text(
-        "INSERT INTO release_next SELECT DISTINCT n.object_row FROM object_need n WHERE n.needs IN :ids"
-        " ON CONFLICT DO NOTHING"
-    ).bindparams(bindparam("ids", expanding=True))
-    same = text(
-        "INSERT INTO release_next SELECT id FROM object WHERE source_id = :source AND object_id IN :ids"
+    """Note for the next round what can't leave without these."""
+    query = text(
+        "INSERT INTO release_next SELECT DISTINCT object_row FROM object_need WHERE needs IN :ids"
         " ON CONFLICT DO NOTHING"
     ).bindparams(bindparam("ids", expanding=True))
     for start in range(0, len(object_ids), 500):
-        part = list(object_ids[start : start + 500])
-        conn.execute(needing, {"ids": part})
-        if len(sources) > 1:
-            for source in sources:
-                conn.execute(same, {"source": source, "ids": part})
+        conn.execute(query, {"ids": list(object_ids[start : start + 500])})
+
+
+def note_same(conn: Connection, gone: Sequence[Had]) -> None:
+    """Note for the next round what other sources have under the ids of what was taken back: it may go instead."""
+    sources = [row[0] for row in conn.execute(text("SELECT id FROM source"))]
+    query = text(
+        "INSERT INTO release_next SELECT id FROM object WHERE source_id = :source AND object_id IN :ids"
+        " AND id NOT IN :rows ON CONFLICT DO NOTHING"
+    ).bindparams(bindparam("ids", expanding=True), bindparam("rows", expanding=True))
+    for source in sources if len(sources) > 1 else ():
+        for start in range(0, len(gone), 500):
+            part = gone[start : start + 500]
+            ids, rows = [one.object_id for one in part], [one.object_row for one in part]
+            conn.execute(query, {"source": source, "ids": ids, "rows": rows})
+
+
+def any_needs(conn: Connection) -> bool:
+    """Whether anything in the catalog can't leave without another thing."""
+    return conn.execute(text("SELECT 1 FROM object_need LIMIT 1")).first() is not None
 
 
 _ITEMS = """
-SELECT o.id, o.object_id, o.list_name, s.name, s.own, s.recipient_id, v.modified, v.from_at, v.marking, v.pap,
-       v.confidence, v.valid_from, v.valid_until, v.context, v.raw
+SELECT o.id, o.object_id, o.type, o.list_name, s.name, s.own, s.recipient_id, v.id AS version_id, v.modified,
+       v.from_at, v.marking, v.pap, v.iep, v.confidence, v.valid_from, v.valid_until, v.context, v.raw
 FROM release_look c JOIN object o ON o.id = c.object_row JOIN source s ON s.id = o.source_id
-JOIN object_version v ON v.object_id = o.id AND v.to_at IS NULL
+LEFT JOIN object_version v ON v.object_id = o.id AND v.to_at IS NULL
 WHERE c.object_row > :after ORDER BY c.object_row LIMIT :page
 """
 
@@ -174,15 +184,25 @@ def pages(conn: Connection) -> Iterator[list[Item]]:
 
 
 def find(conn: Connection, id: str) -> list[Item]:
-    """The objects of that id (STIX, MISP, `list:SOURCE/NAME`), of every source."""
+    """The objects of that id (STIX, MISP, `list:SOURCE/NAME`), of every source; the first hundred."""
     source, _, name = id.removeprefix("list:").partition("/") if id.startswith("list:") else ("", "", "")
-    which = "s.name = :source AND o.list_name = :name" if source else "o.object_id = :id"
+    if source:
+        query = "SELECT o.id FROM source s JOIN object o ON o.source_id = s.id AND o.list_name = :name WHERE s.name = :source"
+        rows = conn.execute(text(query + " ORDER BY o.id LIMIT 100"), {"source": source, "name": name})
+    else:
+        query = "SELECT o.id FROM source s JOIN object o ON o.source_id = s.id AND o.object_id = :id"
+        rows = conn.execute(text(query + " ORDER BY o.id LIMIT 100"), {"id": id})
+    return by_rows(conn, list(rows.scalars()))
+
+
+def by_rows(conn: Connection, rows: Sequence[int]) -> list[Item]:
+    """The objects of these rows."""
     query = _ITEMS.replace("release_look c JOIN object o ON o.id = c.object_row", "object o").replace(
-        "c.object_row > :after ORDER BY c.object_row LIMIT :page", f"{which} ORDER BY o.id LIMIT 100"
+        "c.object_row > :after ORDER BY c.object_row LIMIT :page", "o.id IN :rows ORDER BY o.id"
     )
-    rows = conn.execute(text(query), {"source": source, "name": name} if source else {"id": id}).all()
-    counts = _counts(conn, [row.id for row in rows])
-    return [_item(row, *counts.get(row.id, (0, 0))) for row in rows]
+    found = conn.execute(text(query).bindparams(bindparam("rows", expanding=True)), {"rows": list(rows)}).all()
+    counts = _counts(conn, rows)
+    return [_item(row, *counts.get(row.id, (0, 0))) for row in found]
 
 
 def _counts(conn: Connection, rows: Sequence[int]) -> dict[int, tuple[int, int]]:
@@ -193,24 +213,28 @@ def _counts(conn: Connection, rows: Sequence[int]) -> dict[int, tuple[int, int]]
 
 
 def _item(row: Any, asserted: int, live: int) -> Item:
+    closed = row.version_id is None
     return Item(
         row=row.id,
         object_id=row.object_id,
+        type=row.type,
         list_name=row.list_name,
         source=row.name,
         own=bool(row.own),
         from_recipient=row.recipient_id,
-        modified=row.modified,
-        from_at=row.from_at,
-        marking=Tlp(row.marking),
+        modified=0 if closed else row.modified,
+        from_at=0 if closed else row.from_at,
+        marking=Tlp.RED if closed else Tlp(row.marking),
         pap=None if row.pap is None else Pap(row.pap),
+        iep=None if row.iep is None else msgspec.json.decode(row.iep, type=Iep),
         confidence=row.confidence,
         valid_from=row.valid_from,
         valid_until=row.valid_until,
-        context=msgspec.json.decode(row.context, type=Context),
+        context=Context() if closed else msgspec.json.decode(row.context, type=Context),
         raw=None if row.raw is None else bytes(row.raw),
         asserted=asserted,
         live=live,
+        closed=closed,
     )
 
 
@@ -295,7 +319,7 @@ def vanished(conn: Connection, recipient: int, row: int) -> list[Had]:
     return [Had(*found) for found in conn.execute(query, {"recipient": recipient, "row": row})]
 
 
-def of_list(conn: Connection, recipient: int, row: int) -> Iterator[list[Had]]:
+def all_of(conn: Connection, recipient: int, row: int) -> Iterator[list[Had]]:
     """All that a recipient has of an object, in blocks by sequence."""
     query = text(f"{_HAD} AND object_row = :row AND seq > :after ORDER BY seq LIMIT :page")
     after = 0
@@ -304,24 +328,12 @@ def of_list(conn: Connection, recipient: int, row: int) -> Iterator[list[Had]]:
         yield [Had(*found) for found in rows]
 
 
-def of_deleted(conn: Connection, recipient: int, since: int) -> list[Had]:
-    """What a recipient has of objects that were deleted after a count of changes."""
-    query = text(f"{_HAD} AND object_row IN (SELECT object_row FROM object_gone WHERE changed > :since) ORDER BY seq")
-    return [Had(*row) for row in conn.execute(query, {"recipient": recipient, "since": since})]
-
-
-def forget(conn: Connection, rows: Sequence[int]) -> None:
-    """Call it before objects are deleted, in the same transaction: what was given out of them can then be taken back,
-    and nothing here names them any longer. Call `node.release.run` for each recipient afterwards."""
-    change = count(conn, CHANGES)
-    for part in batched(rows):
-        parameters = [{"row": row, "change": change} for row in part]
-        conn.execute(
-            text("INSERT INTO object_gone (object_row, changed) VALUES (:row, :change) ON CONFLICT DO NOTHING"),
-            parameters,
-        )
-        named = "SELECT object_id FROM object WHERE id = :row"
-        conn.execute(text(f"DELETE FROM object_need WHERE object_row = :row OR needs IN ({named})"), parameters)
+def forget(conn: Connection, rows: Sequence[int], object_ids: Sequence[str]) -> None:
+    """Forget what deleted objects needed, and that others needed them: nothing here names them any longer."""
+    for name, many in (("object_row", rows), ("needs", object_ids)):
+        query = text(f"DELETE FROM object_need WHERE {name} IN :many").bindparams(bindparam("many", expanding=True))
+        for start in range(0, len(many), 500):
+            conn.execute(query, {"many": list(many[start : start + 500])})
 
 
 def need(conn: Connection, needs: Mapping[int, Iterable[str]]) -> None:
@@ -344,12 +356,18 @@ def raw_of(conn: Connection, object_id: str, *, own: bool = False) -> bytes | No
     return None if found is None else bytes(found)
 
 
-def came_from(conn: Connection, recipient: int, object_id: str) -> bool:
-    """Whether the recipient gave us an object of that id."""
-    query = text(
-        "SELECT 1 FROM source s JOIN object o ON o.source_id = s.id AND o.object_id = :id WHERE s.recipient_id = :who"
+def given(conn: Connection, recipient: int, object_ids: Sequence[str]) -> set[str]:
+    """Those of these ids that the recipient gave us itself."""
+    found: set[str] = set()
+    sources = conn.execute(text("SELECT id FROM source WHERE recipient_id = :who"), {"who": recipient}).scalars().all()
+    query = text("SELECT object_id FROM object WHERE source_id = :source AND object_id IN :ids").bindparams(
+        bindparam("ids", expanding=True)
     )
-    return conn.execute(query, {"id": object_id, "who": recipient}).first() is not None
+    for source in sources:
+        for start in range(0, len(object_ids), 500):
+            part = list(object_ids[start : start + 500])
+            found.update(conn.execute(query, {"source": source, "ids": part}).scalars())
+    return found
 
 
 def seen(conn: Connection, recipient: int, *, change: int, rules: int, good_until: int | None) -> None:

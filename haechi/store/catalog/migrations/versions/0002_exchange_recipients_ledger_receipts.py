@@ -109,14 +109,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_nonce_expires", "nonce", ["expires"], unique=False)
     op.create_table(
-        "object_gone",
-        sa.Column(
-            "object_row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column("changed", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("object_row", name=op.f("pk_object_gone")),
-    )
-    op.create_table(
         "object_need",
         sa.Column("needs", sa.Text(), nullable=False),
         sa.Column(
