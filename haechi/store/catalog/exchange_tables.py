@@ -36,6 +36,7 @@ RECIPIENT = Table(
     Column("key", LargeBinary),  # Ed25519, 32 bytes
     Column("next_key", LargeBinary),  # announced under the old key, taken when first used
     Column("tls_pin", LargeBinary),  # SHA-256 of the certificate's public key info
+    Column("allow_private", SmallInteger, nullable=False),  # 1: a person allowed private addresses for the url's host
     Column("confirmed_at", BigInteger),  # the code was compared on another channel; before that nothing is served
     # The head of its slice of the ledger: drawn under this row's lock.
     Column("epoch", BigInteger, nullable=False),

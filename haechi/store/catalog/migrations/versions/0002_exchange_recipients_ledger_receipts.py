@@ -194,6 +194,7 @@ def upgrade() -> None:
         sa.Column("key", sa.LargeBinary(), nullable=True),
         sa.Column("next_key", sa.LargeBinary(), nullable=True),
         sa.Column("tls_pin", sa.LargeBinary(), nullable=True),
+        sa.Column("allow_private", sa.SmallInteger(), nullable=False),
         sa.Column("confirmed_at", sa.BigInteger(), nullable=True),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("last_seq", sa.BigInteger(), nullable=False),
