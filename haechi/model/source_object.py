@@ -5,6 +5,7 @@ confidence, validity and context, with up to a million values, handed on in bloc
 """
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 import msgspec
 
@@ -37,7 +38,27 @@ class SourceObject(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: int | None = None
     context: Context = Context()
     raw: bytes | None = None  # the object as received
+    content: bytes | None = None  # what of it another content under the same version would change; None: all of raw
     values: Mapping[ValueType, Sequence[str]] = {}
     patterns: tuple[Pattern, ...] = ()
     revoked: bool = False
     line: int | None = None
+
+
+class Said(StrEnum):
+    """What a foreign sighting says of an indicator."""
+
+    SEEN = "seen"
+    FALSE_POSITIVE = "false-positive"
+    EXPIRATION = "expiration"
+
+
+class ForeignSighting(msgspec.Struct, frozen=True, kw_only=True):
+    """Another's word on an indicator, as it came beside it. Times in microseconds UTC."""
+
+    id: str  # the source's own
+    of: str  # the indicator's id in that source
+    said: Said
+    count: int = 1
+    first: int
+    last: int

@@ -20,8 +20,9 @@ from haechi.messages.catalogue import Message
 from haechi.model.errors import BadInput, NodeCannot, NotFound, UsageError
 from haechi.model.indicator import Context, Value, ValueType, Verdict
 from haechi.model.marking import Tlp
-from haechi.model.source_object import SourceObject
+from haechi.model.source_object import ForeignSighting, SourceObject
 from haechi.node.home import Home
+from haechi.node.spooled import spooled
 from haechi.node.unpacked import STDIN, Meter, unpacked
 from haechi.store.catalog import driver, indicator_changes, indicator_load, indicators
 from haechi.store.catalog.indicator_load import Loaded
@@ -30,6 +31,7 @@ from haechi.store.catalog.indicator_load import Loaded
 PROSE_NAMES: Final = ("license", "licence", "readme")
 PROSE_ENDINGS: Final = frozenset({".md", ".adoc", ".rst", ".html", ".htm", ".py"})
 SKIPPED: Final = "skipped"  # a file's format, where its name says that it is no list
+Parsed = SourceObject | ForeignSighting | BadInput | NoIndicator
 KEPT_REFUSALS: Final = 10_000  # named one by one; the rest are counted
 
 
@@ -171,7 +173,7 @@ def _merge(
     log = home.audit()
     with home.catalog().begin() as conn:
         source_id, default = indicator_load.source_id(conn, source, marking)
-        found = _parsed(file, detected.format, str(path), default, kind, context)
+        found = _parsed(home, file, detected.format, str(path), default, kind, context)
         loaded = indicator_load.load(
             conn,
             source_id,
@@ -189,16 +191,20 @@ def _merge(
 
 
 def _parsed(
-    file: BinaryIO, format: Format, path: str, marking: Tlp, kind: ValueType | None, context: Context
-) -> Iterator[SourceObject | BadInput | NoIndicator]:
+    home: Home, file: BinaryIO, format: Format, path: str, marking: Tlp, kind: ValueType | None, context: Context
+) -> Iterator[Parsed]:
     if format is Format.PLAIN:
         return plain.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
     if format is Format.CSV:
         return csvlist.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
-    data = file.read(jsondoc.MAX_BYTES + 1)
-    if format is Format.STIX:
-        return stix.parse(data, path=path, marking=marking)
-    return misp.parse(data, path=path, marking=marking)
+    if format is Format.MISP:
+        return _misp(home, file, path, marking)
+    return stix.parse(file.read(jsondoc.MAX_BYTES + 1), path=path, marking=marking)
+
+
+def _misp(home: Home, file: BinaryIO, path: str, marking: Tlp) -> Iterator[Parsed]:
+    with spooled(file, home.cache_path) as blocks:
+        yield from misp.stream(blocks, path=path, marking=marking)
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:
@@ -207,14 +213,14 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
         yield block if block.endswith(b"\n") else block + file.readline(bulk.BLOCK_BYTES)
 
 
-def _objects(found: Iterable[SourceObject | BadInput | NoIndicator], told: Added) -> Iterator[SourceObject]:
+def _objects(found: Iterable[Parsed], told: Added) -> Iterator[SourceObject]:
     """The objects alone; what is refused and what is context is noted."""
     for one in found:
         if isinstance(one, SourceObject):
             yield one
         elif isinstance(one, BadInput):
             _refuse(told, one)
-        else:
+        elif isinstance(one, NoIndicator):
             told.context += 1
 
 

@@ -79,6 +79,7 @@ def test_bad_attributes_among_good_ones() -> None:
         ("nonsense", "not an IPv4 or IPv6 address"),
         ("only-one-part", "a value of type domain|ip has 2 parts joined by |"),
         ("12", "not a MD5: it has 2 hex digits instead of 32"),
+        ("", "JSON, but no MISP event, object or attribute"),
         ("soon", "not a time"),
     ]
 
@@ -98,18 +99,18 @@ def test_shapes() -> None:
     assert parsed("empty.json") == ({}, [])
     with pytest.raises(BadInput, match="empty"):
         list(misp.parse(b"", marking=DEFAULT))
-    with pytest.raises(BadInput, match="expected shape"):
+    with pytest.raises(BadInput, match="no MISP event"):
         list(misp.parse(b'{"Event": 3}', marking=DEFAULT))
 
 
 def test_the_stricter_tag_wins() -> None:
-    outer = mispmarking.read([{"name": "tlp:amber"}], None, "3")
-    inner = mispmarking.read([{"name": "TLP:GREEN"}, {"name": "tlp:unclear"}], None, "5")
+    outer = mispmarking.read({"Tag": [{"name": "tlp:amber"}], "distribution": "3"})
+    inner = mispmarking.read({"Tag": [{"name": "TLP:GREEN"}, {"name": "tlp:unclear"}], "distribution": "5"})
     assert outer.marking(DEFAULT) is Tlp.AMBER
     assert outer.plus(inner).marking(DEFAULT) is Tlp.RED
-    assert mispmarking.read(None, None, "0").marking(Tlp.GREEN) is Tlp.AMBER_STRICT
-    assert mispmarking.read(None, None, "4").marking(Tlp.RED) is Tlp.RED
-    assert mispmarking.read(None, None, None).marking(Tlp.GREEN) is Tlp.GREEN
+    assert mispmarking.read({"distribution": "0"}).marking(Tlp.GREEN) is Tlp.AMBER_STRICT
+    assert mispmarking.read({"distribution": 4}).marking(Tlp.RED) is Tlp.RED
+    assert mispmarking.read({}).marking(Tlp.GREEN) is Tlp.GREEN
 
 
 def to_ids(document: Any) -> int:

@@ -188,6 +188,12 @@ def _view(found: SourceObject) -> bytes:
     return hashlib.sha256(msgspec.json.encode(shown)).digest()
 
 
+def _digest(found: SourceObject, view: bytes) -> bytes:
+    if found.content is not None:
+        return hashlib.sha256(found.content).digest()
+    return view if found.raw is None else _content(found.raw)
+
+
 def _content(raw: bytes) -> bytes:
     """SHA-256 of an object's content: the order of its keys and its white space don't count."""
     return hashlib.sha256(msgspec.json.encode(msgspec.json.decode(raw), order="sorted")).digest()
@@ -208,7 +214,7 @@ def _object_row(n: int, found: SourceObject, view: bytes, list_name: str) -> tup
         found.valid_until,
         msgspec.json.encode(found.context).decode(),
         found.raw,
-        view if found.raw is None else _content(found.raw),
+        _digest(found, view),
         view,
         int(found.revoked),
         found.line,
