@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 
 from haechi.model.errors import BadInput
 
-MOST: Final = 2 << 30  # bytes
+MOST: Final = 512 << 20  # bytes
 _BLOCK: Final = 1 << 20
 
 

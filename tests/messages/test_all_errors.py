@@ -11,7 +11,9 @@ from haechi.messages.catalogue import catalogue
 HAECHI = Path(__file__).parents[2] / "haechi"
 CLASSES = {"HaechiError", "BadInput", "UsageError", "NotFound", "Conflict", "NodeCannot", "NotVerified", "MissingExtra"}
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(HAECHI.rglob("*.py"))}
-IDS = {name.removeprefix("error.").rpartition(".")[0] for name in catalogue() if re.fullmatch(r"error\..+\.reason", name)}
+IDS = {
+    name.removeprefix("error.").rpartition(".")[0] for name in catalogue() if re.fullmatch(r"error\..+\.reason", name)
+}
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
@@ -60,4 +62,8 @@ def test_every_text_of_an_error_is_used() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     assert not IDS - words, f"no error has it: {sorted(IDS - words)}"
-    assert not [name for name in catalogue() if re.fullmatch(r"error\..+\.advice", name) and name.split(".", 1)[1][:-7] not in IDS]
+    assert not [
+        name
+        for name in catalogue()
+        if re.fullmatch(r"error\..+\.advice", name) and name.split(".", 1)[1][:-7] not in IDS
+    ]

@@ -128,6 +128,8 @@ def _prepare(conn: Connection) -> None:
     binary = "BLOB" if conn.dialect.name == "sqlite" else "BYTEA"
     if conn.dialect.name == "sqlite":
         conn.execute(text(f"PRAGMA cache_size = -{_CACHE_KIB}"))
+        # These tables are in memory only; to overwrite what is dropped there would take as much memory again.
+        conn.execute(text("PRAGMA temp.secure_delete = OFF"))
     conn.execute(
         text(
             "CREATE TEMPORARY TABLE staged_object (n INTEGER PRIMARY KEY, own_id TEXT, list_name TEXT, version TEXT,"
