@@ -10,8 +10,8 @@ from typing import Any
 
 from haechi.cli.main import available, load
 from haechi.ingest.readers import READERS
-from haechi.model import event
 from haechi.messages.catalogue import text
+from haechi.model import event
 
 FOLDER = Path(__file__).parent / "reference"
 WRITTEN = "<!-- Written by docs/build_reference.py: edit the code, then run make docs. -->\n\n"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from haechi.cli.output import HomeOption, JsonOption, emit, note, progress
@@ -15,7 +16,7 @@ from haechi.report.format import size
 HELP = text("help.ingest.command")
 
 if TYPE_CHECKING:
-    from haechi.node.ingest import FileResult
+    from haechi.node.ingest import FileResult, IngestResult
 
 PathsArgument = Annotated[list[str], typer.Argument(metavar="FILE|FOLDER|-...", help=text("help.ingest.paths"))]
 FormatOption = Annotated[str, typer.Option("--format", metavar="NAME", help=text("help.ingest.format"))]
@@ -70,6 +71,7 @@ def command(
             note(text("ingest.stopped", events=committed))
             raise
     opened.close()
+    result = _worded(result)
     emit(
         result,
         as_json=as_json,
@@ -105,6 +107,12 @@ def command(
         note(text("ingest.see_quarantine"))
     if result.quarantined or any(f.problem for f in result.files):
         raise typer.Exit(1)
+
+
+def _worded(result: "IngestResult") -> "IngestResult":
+    """The result with the sentence in place of its id that says how each log was recognised."""
+    files = (msgspec.structs.replace(file, why=text(file.why) if file.why else "") for file in result.files)
+    return msgspec.structs.replace(result, files=tuple(files))
 
 
 def _remarks(files: Sequence["FileResult"], *, by_content: bool, mapped: bool) -> Iterator[str]:

@@ -26,7 +26,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """One format. `recognise` sees the first bytes of the decompressed input (up to 64 KiB) and says why, or None."""
+    """One format. `recognise` sees the first bytes of the decompressed input (up to 64 KiB).
+
+    It gives the id of the text that says by what the format is recognised, or None.
+    """
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""Why a record is refused: the codes that kernels write, and the sentence that a person reads."""
+"""Why a record is refused: the codes that kernels write, and the ids of the texts that a person reads."""
 
 (
     OK,
@@ -33,7 +33,7 @@
     TEXT_EXPECTED,
 ) = range(30)
 
-# Code -> message id in report's catalogue; the id is what `quarantine list --json` groups by.
+# Code -> id of its text in the catalogue; the id is what `quarantine list --json` groups by.
 REASON: dict[int, str] = {
     NOT_OBJECT: "refused.not-object",
     AFTER_VALUE: "refused.after-value",

@@ -181,10 +181,7 @@ class _File:
         try:
             yield
         except OSError as error:
-            raise NodeCannot(
-                f"{self._name}: could not be read: {error.strerror}",
-                advice="Look after its disk, then run the same command: it goes on from what was committed",
-            ) from None
+            raise NodeCannot("log.unread", path=self._name, cause=error.strerror) from None
 
 
 class _Packed:
@@ -304,16 +301,14 @@ def _open(path: Path | None) -> BinaryIO:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise BadInput("no such file", location=where, advice="Check the name, or quote a glob") from None
+        raise BadInput("log.missing", location=where) from None
     except PermissionError:
-        raise NodeCannot(
-            f"{path}: no permission to read it", advice="Run as a user who may, or change its rights"
-        ) from None
+        raise NodeCannot("log.no_permission", path=str(path)) from None
     except OSError as error:
-        raise NodeCannot(f"{path}: {error.strerror}") from None
+        raise NodeCannot("log.unopened", path=str(path), cause=error.strerror) from None
     regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
     if not regular and not os.path.realpath(path).startswith(("/dev/fd/", "/proc/")):
         os.close(descriptor)
-        raise BadInput("not a regular file", location=where, advice="Name a file, a folder, or - for standard input")
+        raise BadInput("log.not_regular", location=where)
     os.set_blocking(descriptor, True)  # a shell's <(...) is a pipe: wait for its writer
     return os.fdopen(descriptor, "rb", buffering=0)

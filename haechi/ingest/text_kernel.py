@@ -233,6 +233,8 @@ def parse_number(buf: Num, start: Num, end: Num, scale: Num) -> Num:
         return NUMBER_EXPECTED, np.int64(0)
     exponent = np.int64(0)
     if i < end and (buf[i] == 101 or buf[i] == 69):
+        if point == 0:  # 1.e5
+            return NUMBER_EXPECTED, np.int64(0)
         i += 1
         down = False
         if i < end and (buf[i] == 43 or buf[i] == 45):

@@ -140,9 +140,7 @@ class Batch:
         old, files = take_away(self._lake, waiting)
         self._files += files
         if not old:
-            raise Conflict(
-                "a replay read the last record meanwhile", advice="Run the ingest again: it goes on behind it"
-            )
+            raise Conflict("ingest.replayed_meanwhile")
         return old
 
     def abandon(self) -> None:

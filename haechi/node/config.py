@@ -46,18 +46,11 @@ def read(path: Path) -> Config:
     try:
         found = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _bad(path, f"not TOML: {error}") from error
+        raise BadInput("settings.not_toml", location=Location(path=str(path)), cause=str(error)) from error
     version = found.get("version")
     if isinstance(version, int) and version > HOME_VERSION:
-        raise NodeCannot(
-            f"the home {path.parent} has version {version}, this software knows up to {HOME_VERSION}",
-            advice="Update Haechi: an older one would misread it",
-        )
+        raise NodeCannot("home.newer", path=str(path.parent), version=version, known=HOME_VERSION)
     try:
         return msgspec.convert(found, Config)
     except msgspec.ValidationError as error:
-        raise _bad(path, str(error)) from error
-
-
-def _bad(path: Path, reason: str) -> BadInput:
-    return BadInput(reason, location=Location(path=str(path)), advice="Mend the file, or restore it from a backup")
+        raise BadInput("settings.wrong", location=Location(path=str(path)), cause=str(error)) from error

@@ -13,8 +13,10 @@ _LOCKED = re.compile("locked|lock timeout|lock not available")  # SQLite's words
 
 
 @contextmanager
-def disk_errors(what: str) -> Iterator[None]:
-    """Raise NodeCannot where the body meets an OSError, or one that Delta or the database wraps; `what` was written.
+def disk_errors(unwritten: str) -> Iterator[None]:
+    """Raise NodeCannot where the body meets an OSError, or one that Delta or the database wraps.
+
+    `unwritten` is the id of the error that names what was being written; it takes the cause.
 
     A log that can't be read is told by `ingest.source`, which knows its name.
     """
@@ -22,17 +24,9 @@ def disk_errors(what: str) -> Iterator[None]:
         yield
     except OperationalError as error:
         if not _LOCKED.search(str(error.orig)):
-            raise _unwritten(what, error.orig) from error
-        raise NodeCannot(
-            "another process keeps the catalog locked",
-            advice="Try again when it is done: the same command goes on from what was committed",
-        ) from error
-    except (OSError, DeltaError) as error:
-        raise _unwritten(what, (error.strerror if isinstance(error, OSError) else None) or error) from error
-
-
-def _unwritten(what: str, why: object) -> NodeCannot:
-    return NodeCannot(
-        f"{what} could not be written: {why}",
-        advice="Make room, then run the same command: it goes on from what was committed",
-    )
+            raise NodeCannot(unwritten, cause=str(error.orig)) from error
+        raise NodeCannot("disk.locked") from error
+    except OSError as error:
+        raise NodeCannot(unwritten, cause=error.strerror or str(error)) from error
+    except DeltaError as error:
+        raise NodeCannot(unwritten, cause=str(error)) from error

@@ -109,7 +109,7 @@ def open_files() -> Check:
     """The limit of open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = soft == resource.RLIM_INFINITY
-    seen = "unlimited" if unlimited else str(soft)
+    seen = text("doctor.unlimited") if unlimited else str(soft)
     return _check("files", "ok" if unlimited or soft >= FILES_WARN else "warn", seen, wanted=FILES_WARN, hard=hard)
 
 

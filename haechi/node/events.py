@@ -33,10 +33,7 @@ def parse(text: str) -> tuple[EventId, int | None]:
     """
     found = _ID.fullmatch(text.strip())
     if found is None or (found[1] == "sighting") != (found[4] is not None):
-        raise UsageError(
-            f"{text!r} is no event's or sighting's id",
-            advice="It reads event--INPUT-OFFSET or sighting--INPUT-OFFSET-VALUE; 'haechi sightings --json' shows them",
-        )
+        raise UsageError("events.bad_id", id=text)
     return EventId(int(found[2]), int(found[3])), int(found[4]) if found[4] else None
 
 
@@ -61,7 +58,7 @@ def open_id(home: Home, text: str) -> dict[str, Any]:
     with opened(home, only) as found:
         row = next(found.rows(1), None)
     if row is None:
-        raise NotFound(f"no {text.strip()} in the lake", advice="'haechi sightings --json' shows their ids")
+        raise NotFound("events.no_sighting", id=text.strip())
     with home.catalog().connect() as conn:
         words = [
             {**_assertion(one), "counts": _counts(one, row["time"], row["matched_at"])}
@@ -113,7 +110,7 @@ def event(home: Home, wanted: EventId) -> dict[str, Any]:
     days = sorted({row["seen_at"] // DAY for row in seen}) or None
     table = lake.query(f"select * exclude (kind, day) from event {where}", arguments, days=days)
     if not table.num_rows:
-        raise NotFound(f"no {wanted} in the lake", advice="'haechi sightings --json' shows the ids of events")
+        raise NotFound("events.no_event", id=str(wanted))
     found = {"id": str(wanted), **_plain(table.slice(0, 1).to_pylist()[0])}
     found |= _names(home, found)
     found["sightings"] = [sighting_id(wanted, row["matcher_id"]) for row in seen]

@@ -64,9 +64,9 @@ def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequen
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
-        raise Conflict(f"{path} is there already", advice="Name a new file, or remove that one") from None
+        raise Conflict("export.exists", path=str(path)) from None
     except OSError as error:
-        raise NodeCannot(f"{path} can't be written: {error.strerror}") from error
+        raise NodeCannot("export.unwritten", path=str(path), cause=error.strerror) from error
     count, remaining = 0, iter(rows)
     try:
         with os.fdopen(descriptor, "wb") as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
@@ -78,7 +78,7 @@ def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequen
     except BaseException as error:
         path.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise NodeCannot(f"{path} can't be written: {error.strerror or error}") from error
+            raise NodeCannot("export.unwritten", path=str(path), cause=error.strerror or str(error)) from error
         raise
     return count
 

@@ -77,10 +77,7 @@ class Home:
         """Open a home. `NodeCannot` where there is none, others could read it or it is newer."""
         path = path.absolute()
         if not (path / settings.FILE).is_file():
-            raise NodeCannot(
-                f"no node at {path}",
-                advice=f"Make one with 'haechi init {path} --party NAME --country TW', or name its folder by --home",
-            )
+            raise NodeCannot("home.no_node", path=str(path))
         for private in (path, path / settings.FILE, path / "keys", path / "keys" / keys.FILE):
             _check_rights(private)
         return cls(path, settings.read(path / settings.FILE), clock or SystemClock())
@@ -137,7 +134,7 @@ def _refuse_used(path: Path) -> None:
     if path.is_dir() and not any(path.iterdir()):
         return
     if path.exists() or path.is_symlink():
-        raise UsageError(f"{path} exists and isn't an empty folder", advice="Name a new folder for the node")
+        raise UsageError("home.not_empty", path=str(path))
 
 
 def _build(path: Path, config: Config, clock: Clock) -> None:
@@ -146,7 +143,7 @@ def _build(path: Path, config: Config, clock: Clock) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))  # rights 0700
     except OSError as error:
-        raise NodeCannot(f"{path} can't be made: {error.strerror}", advice="Name a folder you can write to") from error
+        raise NodeCannot("home.cannot_make", path=str(path), cause=error.strerror) from error
     try:
         _fill(beside, config, clock)
         _register(beside, config)
@@ -179,7 +176,7 @@ def _register(folder: Path, config: Config) -> None:
     try:
         with engine.begin() as conn:
             if parties.any_party(conn):
-                raise Conflict("the database serves another node already", advice="Give each node its own database")
+                raise Conflict("home.database_taken")
             parties.add(conn, name=config.party, country=config.country, sector=config.sector, uuid=config.party_uuid)
     finally:
         engine.dispose()
@@ -192,7 +189,7 @@ def _move(beside: Path, path: Path, config: Config) -> None:
         beside.rename(path)  # refused where the folder has been filled meanwhile
     except OSError as error:
         _withdraw(config)
-        raise NodeCannot(f"{path} can't be made: {error.strerror}", advice="Name a new folder for the node") from error
+        raise NodeCannot("home.cannot_move", path=str(path), cause=error.strerror) from error
     fsync_path(path.parent)
 
 
@@ -213,11 +210,9 @@ def _check_rights(path: Path) -> None:
     try:
         found = path.stat()
     except OSError as error:
-        raise NodeCannot(f"{path} can't be read: {error.strerror}", advice="See 'haechi doctor'") from error
+        raise NodeCannot("home.unreadable", path=str(path), cause=error.strerror) from error
     if found.st_uid != os.getuid():
-        raise NodeCannot(
-            f"{path} belongs to another user (uid {found.st_uid})", advice="Run Haechi as the user who made the node"
-        )
+        raise NodeCannot("home.foreign_owner", path=str(path), owner=found.st_uid)
     if found.st_mode & 0o077:
         wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
-        raise NodeCannot(f"{path} can be read by others", advice=f"Run: chmod {wanted} {path}")
+        raise NodeCannot("home.open_to_others", path=str(path), rights=wanted)

@@ -59,7 +59,7 @@ class FileResult(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     reader: str
-    why: str  # how the format was recognised
+    why: str  # id of the text that says how the format was recognised; "" where it wasn't
     events: int
     sightings: int
     quarantined: int
@@ -111,7 +111,7 @@ def ingest(
     begun = time.perf_counter()
     inputs_given = expand(paths)
     with (
-        disk_errors("the batch"),
+        disk_errors("ingest.unwritten"),
         _Run(home, format, sensor, zone, mapping, progress, observer=observer, again=again) as run,
     ):
         try:
@@ -136,7 +136,7 @@ def expand(paths: Iterable[Path | str]) -> list[Path | None]:
             matches = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
             matches = [m for m in matches if not any(p.startswith(".") and p not in path.parts for p in m.parts)]
             if not matches:
-                raise UsageError(f"{given}: nothing matches", advice="Check the pattern")
+                raise UsageError("ingest.no_match", pattern=str(given))
             for match in matches:
                 found += expand([match]) if match.is_dir() else [match] if match.is_file() else []
         else:
@@ -155,7 +155,7 @@ def _owner(connection: Connection, home: Home, sensor: str, observer: str) -> in
         return known[0].party_id if known else home.party_id
     found = [party for party in parties.list_parties(connection) if party.name == observer]
     if not found:
-        raise UsageError(f"no party {observer!r}", advice="See 'haechi parties list'")
+        raise UsageError("parties.no_name", name=observer)
     here = [party for party in found if party.country == home.config.country]
     return (here or found)[0].id
 
@@ -180,7 +180,7 @@ class _Run:
         # A wrong word or a wrong mapping is told before anything is opened.
         self._csv = None if mapping is None else load_mapping(mapping)
         if self._csv is None and format == "csv":
-            raise UsageError("CSV names no fields by itself", advice="Say which column is what: --mapping FILE")
+            raise UsageError("mapping.needed")
         if format not in ("auto", "csv"):
             reader_named(format)
         self._begun = time.perf_counter()
@@ -244,10 +244,10 @@ class _Run:
     def _reader(self, head: bytes, name: str) -> tuple[Reader, str]:
         refuse_others(head, name)
         if self._csv is not None:
-            return csv_reader(self._csv), "read by the mapping file"
+            return csv_reader(self._csv), "recognised.by_mapping"
         if self._format == "auto":
             return recognise(head, name)
-        return reader_named(self._format), "named by --format"
+        return reader_named(self._format), "recognised.by_option"
 
     def _go(self) -> None:
         """Batch after batch until all inputs are read that are open."""

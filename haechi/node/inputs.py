@@ -39,7 +39,7 @@ class OpenInput:
     source: Source
     feed: Feed
     reader: Reader
-    why: str
+    why: str  # id of the text that says by what the format was recognised
     row: InputRow
     start: int
     make_engine: Callable[[], Engine]
@@ -78,7 +78,7 @@ def open_input(
     source = Source(path)
     try:
         if source.regular and source.size is None:
-            raise NothingInIt("there is nothing in it", location=Location(path=source.name))
+            raise NothingInIt("log.empty", location=Location(path=source.name))
         reader, why = reader_of(source.head, source.name)
 
         def make_engine() -> Engine:
@@ -173,11 +173,7 @@ def _first_alike(source: Source, known: list[InputRow], *, again: bool) -> tuple
             unknown = row
     if unknown is None or again:
         return None
-    raise BadInput(
-        f"it begins like {unknown.path} and is shorter than what was read of that, which isn't there to compare",
-        location=Location(path=source.name),
-        advice="A copy of it brings nothing new; if it is another log: --again",
-    )
+    raise BadInput("log.shorter", location=Location(path=source.name), other=unknown.path)
 
 
 def _create(connection: Connection, source: Source, sensor_id: int, reader: str) -> InputRow:

@@ -31,11 +31,11 @@ def load(path: Path) -> "Ed25519PrivateKey":
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
-        raise NodeCannot(f"the key {path} can't be read: {error.strerror}") from error
+        raise NodeCannot("key.unreadable", path=str(path), cause=error.strerror) from error
     except (ValueError, TypeError) as error:
-        raise NodeCannot(f"the key {path} isn't a PKCS#8 key", advice="Restore it from a backup") from error
+        raise NodeCannot("key.not_pkcs8", path=str(path)) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise NodeCannot(f"the key {path} isn't an Ed25519 key", advice="Restore it from a backup")
+        raise NodeCannot("key.not_ed25519", path=str(path))
     return key
 
 

@@ -117,7 +117,7 @@ def _by_id(conn: Connection, known: Sources, asked: str) -> Thing | None:
     if number:
         found = indicators.values(conn, [int(number[1])])
         if not found:
-            raise NotFound(f"no value {number[1]}")
+            raise NotFound("lookup.no_value", number=number[1])
         return Thing(asked=asked, values=tuple(_known(conn, known, asked, value) for value in found.values()))
     named = _OBJECT.fullmatch(asked.strip().lower())
     if not named and not _LIST.fullmatch(asked.strip()):
@@ -131,7 +131,7 @@ def _by_id(conn: Connection, known: Sources, asked: str) -> Thing | None:
     values = indicators.of_object(conn, asked.strip())
     patterns = indicator_views.patterns_of(conn, asked.strip())
     if not values and not patterns:
-        raise NotFound(f"nothing here has the id {asked}")
+        raise NotFound("lookup.no_id", id=asked)
     said = tuple(_known(conn, known, asked, value) for value in values)
     return Thing(asked=asked, values=said, patterns=tuple(patterns))
 

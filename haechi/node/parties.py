@@ -86,9 +86,9 @@ def import_file(home: Home, path: Path) -> Imported:
         with path.open("rb") as file:
             return import_csv(home, file, str(path))
     except FileNotFoundError as error:
-        raise NotFound(f"no file {path}") from error
+        raise NotFound("file.missing", path=str(path)) from error
     except OSError as error:
-        raise NodeCannot(f"{path} can't be read: {error.strerror}") from error
+        raise NodeCannot("file.unreadable", path=str(path), cause=error.strerror) from error
 
 
 def import_csv(home: Home, file: BinaryIO, path: str) -> Imported:
@@ -108,7 +108,7 @@ def import_csv(home: Home, file: BinaryIO, path: str) -> Imported:
                 _once(first, row)
                 counts[_take(conn, known, row)] += 1
             except BadInput as error:
-                _keep(refused, _placed(error, path, row.line))
+                _keep(refused, error.at(msgspec.structs.replace(error.location, path=path, line=row.line)))
             except Conflict:
                 taken.append(row)
                 if len(taken) > _REFUSED_AT_MOST:
@@ -117,8 +117,7 @@ def import_csv(home: Home, file: BinaryIO, path: str) -> Imported:
             try:
                 counts[_take(conn, known, row)] += 1
             except Conflict as error:
-                location = Location(path=path, line=row.line)
-                _keep(refused, BadInput(error.reason, location=location, advice=error.advice))
+                _keep(refused, BadInput(error.id, location=Location(path=path, line=row.line), **error.arguments))
         log.append("parties.import", subject=Path(path).name, details={**counts, "refused": len(refused)})
     return Imported(**counts, refused=tuple(sorted(refused, key=lambda error: error.location.line or 0)))
 
@@ -146,16 +145,7 @@ def _once(first: dict[tuple[str, str], int], row: PartyRow) -> None:
     """Refuse a second line of one party: it would take away what the first one gives it."""
     key = ownership.country(row.single["country"]), ownership.name(row.single["name"])
     if (line := first.setdefault(key, row.line)) != row.line:
-        raise BadInput(
-            f"the party stands in line {line} already",
-            location=Location(field="name", value=row.single["name"]),
-            advice="Put all that it owns on one line, several networks separated by ';'",
-        )
-
-
-def _placed(error: BadInput, path: str, line: int) -> BadInput:
-    location = msgspec.structs.replace(error.location, path=path, line=line)
-    return BadInput(error.reason, location=location, advice=error.advice)
+        raise BadInput("parties.twice", location=Location(field="name", value=row.single["name"]), line=line)
 
 
 def _keep(refused: list[BadInput], error: BadInput) -> None:
@@ -165,11 +155,7 @@ def _keep(refused: list[BadInput], error: BadInput) -> None:
 
 
 def _too_many(location: Location) -> BadInput:
-    return BadInput(
-        f"more than {_REFUSED_AT_MOST} lines can't be taken, so none was",
-        location=location,
-        advice="See whether this is a list of parties at all",
-    )
+    return BadInput("parties.too_many_refused", location=location, most=_REFUSED_AT_MOST)
 
 
 def _summary(party: Party) -> dict[str, Any]:

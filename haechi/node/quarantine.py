@@ -43,10 +43,7 @@ def parse(text: str) -> EventId:
     """
     found = _ID.fullmatch(text.strip())
     if found is None:
-        raise UsageError(
-            f"{text!r} is no refused record's id",
-            advice="It reads quarantine--INPUT-OFFSET; 'haechi quarantine list' shows them",
-        )
+        raise UsageError("quarantine.bad_id", id=text)
     return EventId(int(found[1]), int(found[2]))
 
 
@@ -65,10 +62,7 @@ class Quarantine:
         there = {(row["input_id"], row["raw_offset"]) for row in self._rows("select input_id, raw_offset from chosen")}
         for one in ids:
             if (one.input_id, one.offset) not in there:
-                raise NotFound(
-                    f"no {record_id(one.input_id, one.offset)} in the quarantine",
-                    advice="It may have been read since: haechi lookup " + str(one),
-                )
+                raise NotFound("quarantine.no_record", id=record_id(one.input_id, one.offset), event=str(one))
 
     def groups(self) -> list[dict[str, Any]]:
         """Counts by reason, reader and input, the largest first.
@@ -139,7 +133,7 @@ def conditions(chosen: Chosen, paths: Mapping[int, str]) -> tuple[str, dict[str,
     if chosen.input:
         named = [id for id, path in paths.items() if chosen.input == path or path.endswith("/" + chosen.input)]
         if not named:
-            raise UsageError(f"no log {chosen.input!r} was read here", advice="Give its path as 'haechi ingest' did")
+            raise UsageError("quarantine.no_log", path=chosen.input)
         given["input_id in (select unnest($inputs::integer[]))"] = ("inputs", named)
     if chosen.reason:
         _check_reason(chosen.reason)
@@ -157,7 +151,7 @@ def conditions(chosen: Chosen, paths: Mapping[int, str]) -> tuple[str, dict[str,
 def _check_reason(reason: str) -> None:
     known = [one.removeprefix(PREFIX) for one in REASON.values()]
     if reason.removeprefix(PREFIX) not in known:
-        raise UsageError(f"no reason {reason!r}", advice=f"One of: {', '.join(sorted(known))}")
+        raise UsageError("quarantine.no_reason", reason=reason, known=", ".join(sorted(known)))
 
 
 def input_paths(home: Home) -> dict[int, str]:

@@ -83,9 +83,9 @@ def replay(
     """
     csv = None if mapping is None else load_mapping(mapping)
     if format == "csv" and csv is None:
-        raise UsageError("CSV names no fields by itself", advice="Say which column is what: --mapping FILE")
+        raise UsageError("mapping.needed")
     named = None if format in ("", "csv") else reader_named(format)
-    with disk_errors("what was read again"):
+    with disk_errors("replay.unwritten"):
         run = _Run(home, chosen, csv_reader(csv) if format == "csv" and csv else named, csv)
         if zone:
             run.set_zone(zone)
@@ -140,7 +140,7 @@ class _Run:
             if outcome is None or written is None:
                 tries += 1
                 if tries == _TRIES:
-                    raise Conflict("others keep changing the quarantine", advice="Run the replay again in a while")
+                    raise Conflict("replay.others_write")
                 continue
             finished |= {left[0], *written}
             _add(total, outcome.done)

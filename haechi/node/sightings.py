@@ -135,7 +135,7 @@ class Sightings:
         stands in each one's group.
         """
         if by not in BY:
-            raise UsageError(f"can't group by {by!r}", advice=f"Group by one of: {', '.join(BY)}")
+            raise UsageError("sightings.no_group", by=by, known=", ".join(BY))
         keys = BY[by]
         inner = "".join(f", {sql} as key{k}" for k, (_, sql) in enumerate(keys))
         names = "".join(f", key{k} as {name}" for k, (name, _) in enumerate(keys))
@@ -185,13 +185,14 @@ def opened(home: Home, wanted: Wanted) -> Iterator[Sightings]:
 def _check(wanted: Wanted) -> None:
     """Names of a closed set are refused when they aren't in it: an empty answer would look like a finding."""
     kinds = [kind.value for kind in ValueType]
-    for name, given, known in (("sector", wanted.sector, SECTORS), ("type", wanted.type, kinds)):
-        if given and given not in known:
-            raise UsageError(f"no {name} {given!r}", advice=f"One of: {', '.join(known)}")
+    if wanted.sector and wanted.sector not in SECTORS:
+        raise UsageError("sightings.no_sector", sector=wanted.sector, known=", ".join(SECTORS))
+    if wanted.type and wanted.type not in kinds:
+        raise UsageError("sightings.no_type", type=wanted.type, known=", ".join(kinds))
     if wanted.country not in ("", "-") and wanted.country.upper() not in CODES:
-        raise UsageError(f"{wanted.country!r} is no country", advice="Write it as TW or KR; - is: of no known party")
+        raise UsageError("sightings.no_country", country=wanted.country)
     if wanted.since is not None and wanted.until is not None and wanted.since >= wanted.until:
-        raise UsageError("the span ends before it begins", advice="--since is the earlier of the two")
+        raise UsageError("sightings.empty_span")
 
 
 def _days(wanted: Wanted) -> Sequence[int] | None:
@@ -213,10 +214,12 @@ def _places(home: Home, wanted: Wanted) -> tuple[dict[str, Sequence[Any]], dict[
         sensor = conn.execute(select(SENSOR.c.id, SENSOR.c.name)).all()
     arguments: dict[str, Any] = {}
     if wanted.party and not any(row.name == wanted.party for row in party):
-        raise UsageError(f"no party {wanted.party!r}", advice="See 'haechi parties list'")
+        raise UsageError("parties.no_name", name=wanted.party)
+    if wanted.sensor and not sensor:
+        raise UsageError("sightings.no_sensor_yet", sensor=wanted.sensor)
     if wanted.sensor and not any(row.name == wanted.sensor for row in sensor):
-        names = ", ".join(sorted(row.name for row in sensor)) or "there is none yet"
-        raise UsageError(f"no sensor {wanted.sensor!r}", advice=f"Sensors: {names}")
+        known = ", ".join(sorted(row.name for row in sensor))
+        raise UsageError("sightings.no_sensor", sensor=wanted.sensor, known=known)
     if wanted.party or wanted.sector or wanted.country not in ("", "-"):
         sectors = {wanted.sector, *(below for below, above in PARENT_SECTOR.items() if above == wanted.sector)}
         arguments["affected"] = [

@@ -40,12 +40,9 @@ class _Bytes(io.RawIOBase):
         source = self._source
         count = source.readinto(memoryview(target))
         if not count and source.cut_off:
-            raise BadInput("the compressed file is damaged or cut off", advice="Fetch it again")
+            raise BadInput("unpacked.damaged")
         if source.compression and source.position > MOST_UNPACKED:
-            raise BadInput(
-                f"the compressed file unpacks to more than {MOST_UNPACKED >> 20} MiB",
-                advice="Unpack and split it, if you trust it",
-            )
+            raise BadInput("unpacked.too_large", most=MOST_UNPACKED >> 20)
         self._meter.add(count)
         return count
 

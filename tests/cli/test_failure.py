@@ -8,7 +8,7 @@ import pytest
 
 from haechi.cli import failure
 from haechi.cli.main import main
-from haechi.model.errors import BadInput, Conflict, NotVerified, UsageError
+from haechi.model.errors import BadInput, Conflict, NodeCannot, NotVerified, UsageError
 from haechi.model.location import Location
 from haechi.store.lake import Lake
 
@@ -16,40 +16,47 @@ DAY = 20_000
 
 
 def test_bad_input_says_where_what_and_why(capsys: pytest.CaptureFixture[str]) -> None:
-    error = BadInput(
-        "not an address", location=Location(path="a.csv", line=3, field="value", value="1.2.3.999"), advice="Fix it"
-    )
+    place = Location(path="a.toml", line=3, field="time_zone", value="Asia/Atlantis")
+    error = BadInput("mapping.no_time_zone", location=place)
     assert failure.report(error, as_json=True) == 1
     out, err = capsys.readouterr()
     assert json.loads(out) == {
         "error": {
             "kind": "BadInput",
-            "reason": "not an address",
-            "advice": "Fix it",
-            "location": {"path": "a.csv", "line": 3, "offset": None, "field": "value", "value": "1.2.3.999"},
+            "id": "mapping.no_time_zone",
+            "reason": "there is no such time zone",
+            "advice": "Give an IANA name, such as Asia/Seoul",
+            "location": {
+                "path": "a.toml",
+                "line": 3,
+                "offset": None,
+                "field": "time_zone",
+                "value": "Asia/Atlantis",
+            },
         }
     }
-    assert err == "error: a.csv:3 field value = '1.2.3.999': not an address. Fix it\n"
+    said = "there is no such time zone. Give an IANA name, such as Asia/Seoul"
+    assert err == f"error: a.toml:3 field time_zone = 'Asia/Atlantis': {said}\n"
 
 
 def test_what_an_error_quotes_never_drives_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for reason in ("a\x1b[31mRED\x07\nb", "Usage: \x1b[2J\nb"):
-        failure.report(BadInput(reason, location=Location(path="")), as_json=False)
+        failure.report(NodeCannot("system", place="", cause=reason), as_json=False)
     assert capsys.readouterr().err == "error: a\\x1b[31mRED\\x07\\nb\nUsage: \\x1b[2J\nb\n"
     monkeypatch.setenv(failure.TRACE_VARIABLE, "1")
-    failure.report(BadInput("a\x1b[31mRED"), as_json=False)
-    assert "BadInput: a\\x1b[31mRED\n" in (told := capsys.readouterr().err)
+    failure.report(NodeCannot("system", place="", cause="a\x1b[31mRED"), as_json=False)
+    assert "NodeCannot: a\\x1b[31mRED\n" in (told := capsys.readouterr().err)
     assert "\x1b" not in told
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (UsageError("x"), 2),
-        (Conflict("x"), 3),
-        (NotVerified("x"), 4),
+        (UsageError("no_home"), 2),
+        (Conflict("replay.others_write"), 3),
+        (NotVerified("audit.no_checkpoint"), 4),
         (KeyboardInterrupt(), 130),
         (SystemExit(5), 5),
         (SystemExit(), 0),

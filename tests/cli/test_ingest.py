@@ -47,6 +47,19 @@ def test_a_second_run_goes_on_from_the_first(tmp_path: Path, home: Path, capsys:
     assert (document["events"], document["files"][0]["already"]) == (1, len(GOOD) + 1)
 
 
+def test_how_a_log_was_recognised_is_told_in_words(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, empty = tmp_path / "eve.json", tmp_path / "empty.json"
+    log.write_text(GOOD + "\n")
+    empty.write_text("")
+    assert main(["--home", str(home), "ingest", str(log), str(empty), "--json"]) == 0
+    out, err = capsys.readouterr()
+    told = {file["path"]: file["why"] for file in json.loads(out)["files"]}
+    assert told == {str(log): "JSON objects with event_type and timestamp", str(empty): ""}
+    assert f"{log} was read as suricata-eve: JSON objects with event_type and timestamp" in err
+
+
 def test_an_unknown_format_names_those_there_are(
     tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -145,7 +145,7 @@ def test_a_table_on_a_terminal_is_drawn_by_rich(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_first_refusals_are_told_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    refused = [BadInput("no\x1b", location=Location(path="a", line=n)) for n in range(12)]
+    refused = [BadInput("system", location=Location(path="a", line=n), place="", cause="no\x1b") for n in range(12)]
     output.tell_refusals(refused)
     out, err = capsys.readouterr()
     assert out == ""

@@ -19,7 +19,7 @@ from haechi.node.disk import disk_errors
 def test_whichever_library_met_it(met: Exception) -> None:
     with (
         pytest.raises(NodeCannot, match="the batch could not be written: No space left on device") as found,
-        disk_errors("the batch"),
+        disk_errors("ingest.unwritten"),
     ):
         raise met
     assert "goes on" in found.value.advice
@@ -28,11 +28,11 @@ def test_whichever_library_met_it(met: Exception) -> None:
 @pytest.mark.parametrize("said", ["database is locked", "canceling statement due to lock timeout"])
 def test_a_locked_catalog_is_no_full_disk(said: str) -> None:
     met = OperationalError("insert", None, sqlite3.OperationalError(said))
-    with pytest.raises(NodeCannot, match="keeps the catalog locked") as found, disk_errors("the batch"):
+    with pytest.raises(NodeCannot, match="keeps the catalog locked") as found, disk_errors("ingest.unwritten"):
         raise met
     assert "Try again" in found.value.advice
 
 
 def test_other_errors_pass() -> None:
-    with pytest.raises(ValueError, match="a bug"), disk_errors("the batch"):
+    with pytest.raises(ValueError, match="a bug"), disk_errors("ingest.unwritten"):
         raise ValueError("a bug")

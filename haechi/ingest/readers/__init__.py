@@ -17,38 +17,38 @@ def reader_named(name: str) -> Reader:
         if reader.name == name:
             return reader
     known = ", ".join(reader.name for reader in READERS)
-    raise UsageError(f"there is no format {name!r}", advice=f"Give --format one of: {known}")
+    raise UsageError("format.unknown", name=name, known=known)
 
 
-# What a log must be unpacked or converted from before it is read, by its first bytes.
-_OTHER: tuple[tuple[bytes, str, str], ...] = (
-    (b"BZh", "it is packed by bzip2", "Unpack it first, or pack it by gzip or zstd"),
-    (b"\xfd7zXZ\x00", "it is packed by xz", "Unpack it first, or pack it by gzip or zstd"),
-    (b"PK\x03\x04", "it is a ZIP archive", "Unpack it first"),
-    (b"7z\xbc\xaf\x27\x1c", "it is a 7z archive", "Unpack it first"),
-    (b"\xff\xfe", "it is UTF-16 text", "Convert it to UTF-8"),
-    (b"\xfe\xff", "it is UTF-16 text", "Convert it to UTF-8"),
+# What a log must be unpacked or converted from before it is read, by its first bytes: the id of what is then told.
+_OTHER: tuple[tuple[bytes, str], ...] = (
+    (b"BZh", "log.bzip2"),
+    (b"\xfd7zXZ\x00", "log.xz"),
+    (b"PK\x03\x04", "log.zip"),
+    (b"7z\xbc\xaf\x27\x1c", "log.seven_zip"),
+    (b"\xff\xfe", "log.utf16"),
+    (b"\xfe\xff", "log.utf16"),
 )
 
 
 def refuse_others(head: bytes, name: str) -> None:
     """Raise BadInput for what is no log as it stands: an archive, another packing or encoding."""
-    for begins, what, advice in _OTHER:
+    for begins, what in _OTHER:
         if head.startswith(begins):
-            raise BadInput(what, location=Location(path=name), advice=advice)
+            raise BadInput(what, location=Location(path=name))
     if head[257:262] == b"ustar":
-        raise BadInput("it is a tar archive", location=Location(path=name), advice="Unpack it first")
+        raise BadInput("log.tar", location=Location(path=name))
 
 
 def recognise(head: bytes, name: str) -> tuple[Reader, str]:
-    """The reader of an input that begins with `head`, and why; BadInput where none knows it. `name` is for the message."""
+    """The reader of an input that begins with `head`, and the id of the text that says by what it is recognised.
+
+    BadInput where none knows it; `name` is for the message.
+    """
     for reader in READERS:
         why = reader.recognise(head)
         if why:
             return reader, why
     known = ", ".join(reader.name for reader in READERS)
-    raise BadInput(
-        "its format isn't recognised" if head.strip() else "there is nothing in it to recognise its format by",
-        location=Location(path=name),
-        advice=f"Name it: --format with one of {known}",
-    )
+    told = "format.unrecognised" if head.strip() else "format.nothing_to_tell"
+    raise BadInput(told, location=Location(path=name), known=known)

@@ -13,7 +13,7 @@ _LINE = re.compile(
 
 def _recognise(head: bytes) -> str | None:
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").split(b"\n", 1)[0]
-    return "lines of a client, a time in brackets, a quoted request and a status" if _LINE.match(first) else None
+    return "recognised.access" if _LINE.match(first) else None
 
 
 READER = Reader(

@@ -10,9 +10,7 @@ _CEF = re.compile(rb"(?:^|[ \n])CEF: ?\d+(?:\.\d+)?\|")
 
 def _recognise(head: bytes) -> str | None:
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").split(b"\n", 1)[0]
-    if _CEF.search(first):
-        return "CEF:0|... records"
-    return None
+    return "recognised.cef" if _CEF.search(first) else None
 
 
 READER = Reader(

@@ -8,7 +8,7 @@ from haechi.model.event import Activity
 
 def _recognise(head: bytes) -> str | None:
     if b'"event_type"' in head and b'"timestamp"' in head and head.lstrip(b"\xef\xbb\xbf \t\r\n[").startswith(b"{"):
-        return "JSON objects with event_type and timestamp"
+        return "recognised.eve"
     return None
 
 

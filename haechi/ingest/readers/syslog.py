@@ -16,11 +16,11 @@ _ISO = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S* \S+ \S+?(?:\[\d+\])?: 
 def _recognise(head: bytes) -> str | None:
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").split(b"\n", 1)[0]
     if _MODERN.match(first):
-        return "lines with a syslog priority and an ISO time (RFC 5424)"
+        return "recognised.syslog_iso"
     if _BSD.match(first):
-        return "lines with a BSD syslog time (RFC 3164)"
+        return "recognised.syslog_bsd"
     if _ISO.match(first):
-        return "lines with an ISO time, a host and a program (rsyslog)"
+        return "recognised.rsyslog"
     return None
 
 

@@ -14,11 +14,11 @@ def _recognise(head: bytes) -> str | None:
     if not head.lstrip(b"\xef\xbb\xbf \t\r\n[").startswith(b"{") or b'"event_type"' in head:
         return None
     if b'"_path"' in head and b'"ts"' in head:
-        return "JSON objects with _path and ts"
+        return "recognised.zeek_path"
     if b'"ts"' in head and (
         b'"id.orig_h"' in head or b'"uid"' in head or b'"fuid"' in head or b'"certificate.' in head
     ):
-        return "JSON objects with ts and Zeek's uid, fuid or id.orig_h"
+        return "recognised.zeek_keys"
     return None
 
 

@@ -7,7 +7,7 @@ from haechi.ingest.readers.zeek import ACTIVITIES, COMMON, LINK
 def _recognise(head: bytes) -> str | None:
     text = head.removeprefix(b"\xef\xbb\xbf")
     if text.startswith(b"#separator") and b"#fields" in text:
-        return "a Zeek header with #separator and #fields"
+        return "recognised.zeek_header"
     return None
 
 

@@ -21,6 +21,7 @@ from haechi.ingest.normal_forms.finish_kernel import finish_rows
 from haechi.ingest.reader import Reader
 from haechi.ingest.readers import READERS, reader_named, recognise
 from haechi.ingest.refusal import ARENA_FULL, OK
+from haechi.messages.catalogue import text
 from haechi.model.block import ARENA, POSITION, ROWS, Block, T
 from haechi.model.errors import BadInput, UsageError
 from tests.ingest.conftest import NOBODY, ROOT, UTC_RULE, Read, read_text
@@ -50,7 +51,7 @@ def test_every_reader_has_a_sample() -> None:
 def test_its_sample_is_recognised_and_read(read: Read, reader: Reader) -> None:
     found, why = recognise(sample(reader), "log")
     assert found is reader
-    assert why
+    assert text(why)
     assert read(reader, sample(reader)).events
     assert not read(reader, sample(reader)).bad
 

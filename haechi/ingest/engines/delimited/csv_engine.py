@@ -89,18 +89,13 @@ def _first_record(head: bytes, mapping: CsvMapping) -> tuple[list[str], bytes]:
 def _check_columns(names: list[str], mapping: CsvMapping, file_name: str) -> None:
     for column, target in mapping.targets().items():
         if column not in names and not target.optional and names:
-            raise BadInput(
-                "the header has no such column",
-                location=Location(path=file_name, line=1, field=column),
-                advice=f"It has: {', '.join(names)}. Correct the mapping, or set optional for this column",
-            )
+            place = Location(path=file_name, line=1, field=column)
+            raise BadInput("mapping.no_column", location=place, names=", ".join(names))
 
 
 def csv_engine(reader: Reader, head: bytes, file_name: str, mapping: CsvMapping | Path | None) -> CsvEngine:
     """The engine of one CSV file."""
     if mapping is None:
-        raise UsageError(
-            "a CSV file needs a mapping", advice="Give --mapping FILE: it says which column is which event field"
-        )
+        raise UsageError("mapping.missing")
     found = load_mapping(mapping) if isinstance(mapping, Path) else mapping
     return CsvEngine(reader, found, head, file_name)

@@ -60,12 +60,9 @@ def read_mapping(text: bytes, path: str) -> CsvMapping:
     try:
         mapping = msgspec.convert(tomllib.loads(text.decode()), CsvMapping)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise BadInput(
-            f"the mapping can't be read: {error}",
-            location=Location(path=path),
-            advice="docs/guide/ingest.md shows one whole",
-        ) from error
-    _check(mapping, path)
+        raise BadInput("mapping.unreadable", location=Location(path=path), cause=str(error)) from error
+    for fault in (*_layout_faults(mapping), *_field_faults(mapping), *_constant_faults(mapping)):
+        raise fault.at(msgspec.structs.replace(fault.location, path=path))
     return mapping
 
 
@@ -75,75 +72,52 @@ def load_mapping(path: Path) -> CsvMapping:
         return read_mapping(file.read(1 << 20), str(path))
 
 
-def _check(mapping: CsvMapping, path: str) -> None:
-    for field, value, reason, advice in (*_layout_faults(mapping), *_field_faults(mapping), *_constant_faults(mapping)):
-        raise BadInput(reason, location=Location(path=path, field=field, value=value), advice=advice)
+def _at(setting: str, value: str = "") -> Location:
+    return Location(field=setting, value=value)
 
 
-_Fault = tuple[str, str, str, str]  # setting, value, reason, advice
-
-
-def _layout_faults(mapping: CsvMapping) -> Iterator[_Fault]:
+def _layout_faults(mapping: CsvMapping) -> Iterator[BadInput]:
     if mapping.name in {reader.name for reader in READERS}:
-        yield "name", mapping.name, "another format has this name", "Give the mapping a name of its own"
+        yield BadInput("mapping.name_taken", location=_at("name", mapping.name))
     for field, value in (("separator", mapping.separator), ("quote", mapping.quote)):
         if len(value.encode()) != 1 or value in "\r\n":
-            yield field, value, "it must be one ASCII character", 'Give one, such as "," or "\\t"'
+            yield BadInput("mapping.not_one_character", location=_at(field, value))
     if mapping.separator == mapping.quote:
-        yield "quote", mapping.quote, "separator and quote are the same", "Give two different characters"
+        yield BadInput("mapping.quote_separates", location=_at("quote", mapping.quote))
     for value in mapping.unset:
         if not 0 < len(value.encode()) <= LONGEST_UNSET:
-            yield "unset", value, "it must have one to eight bytes", "An empty field is always unset"
+            yield BadInput("mapping.unset_length", location=_at("unset", value))
     if not mapping.header and not mapping.columns:
-        yield "columns", "", "a file without a header needs them", "List all columns in their order"
+        yield BadInput("mapping.columns_missing", location=_at("columns"))
     if mapping.time_zone:
         try:
             ZoneInfo(mapping.time_zone)
         except (KeyError, ValueError, OSError):
-            yield "time_zone", mapping.time_zone, "there is no such time zone", "Give an IANA name, such as Asia/Seoul"
+            yield BadInput("mapping.no_time_zone", location=_at("time_zone", mapping.time_zone))
 
 
-def _field_faults(mapping: CsvMapping) -> Iterator[_Fault]:
+def _field_faults(mapping: CsvMapping) -> Iterator[BadInput]:
     known = (*TEXT, *(n for n in NUM if n not in _FILLED), *(n for n in LIST if n != "extra"))
     targets = mapping.targets()
     for column, target in targets.items():
         if target.to not in known and not (target.to.startswith("extra:") and target.to != "extra:"):
-            yield (
-                f"fields.{column}",
-                target.to,
-                "there is no such event field",
-                f"Use extra:NAME, or: {', '.join(known)}",
-            )
+            yield BadInput("mapping.no_field", location=_at(f"fields.{column}", target.to), known=", ".join(known))
         if target.unit not in _UNITS or (target.unit and target.to not in NUM):
-            yield (
-                f"fields.{column}",
-                target.unit,
-                "there is no such unit for it",
-                "Use s, ms, us, kB or KiB with a number",
-            )
+            yield BadInput("mapping.no_unit", location=_at(f"fields.{column}", target.unit))
         if not mapping.header and column not in mapping.columns:
-            yield (
-                f"fields.{column}",
-                column,
-                "columns doesn't list it",
-                "List all columns in their order, or set header",
-            )
+            yield BadInput("mapping.not_listed", location=_at(f"fields.{column}", column))
     if all(target.to != "time" for target in targets.values()):
-        yield "fields", "", "no column goes to time", 'Map the column of the event\'s time: "Date" = "time"'
+        yield BadInput("mapping.no_time", location=_at("fields"))
 
 
-def _constant_faults(mapping: CsvMapping) -> Iterator[_Fault]:
+def _constant_faults(mapping: CsvMapping) -> Iterator[BadInput]:
     for name in mapping.constants:
         if name not in TEXT or name == "time":
-            yield f"constants.{name}", name, "no text field has this name", f"Use one of: {', '.join(TEXT[:-1])}"
+            place = _at(f"constants.{name}", name)
+            yield BadInput("mapping.no_text_field", location=place, known=", ".join(TEXT[:-1]))
     for name in mapping.activities:
         if len(name.encode()) > LONGEST_TYPE:
-            yield (
-                f"activities.{name}",
-                name,
-                "a record type has at most twelve bytes",
-                "Set activity for the whole file",
-            )
+            yield BadInput("mapping.type_length", location=_at(f"activities.{name}", name))
 
 
 def csv_reader(mapping: CsvMapping) -> Reader:

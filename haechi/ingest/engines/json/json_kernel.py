@@ -317,9 +317,9 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                     continue
                 if digit_first:
                     k = begin_text + (c == 45)
-                    if (byte_at(buf, k) == 48 and 48 <= byte_at(buf, k + 1) <= 57) or byte_at(
-                        buf, i - 1
-                    ) == 46:  # 01 and 1. are no JSON
+                    zero_first = byte_at(buf, k) == 48 and 48 <= byte_at(buf, k + 1) <= 57
+                    bare_point = byte_at(buf, i - 1) == 46 or byte_at(buf, k) == 46
+                    if zero_first or bare_point:  # 01, 1. and -.0 are no JSON
                         code = NUMBER_EXPECTED
                         field = _NTEXT + target if kind == AS_NUMBER else -1
                         break
