@@ -58,6 +58,7 @@ def add(
         str, typer.Option("--known-why", metavar="REASON", help=text("help.indicators.add.known_why"))
     ] = "",
     replace: Annotated[bool, typer.Option("--replace", help=text("help.indicators.add.replace"))] = False,
+    own: Annotated[bool, typer.Option("--own", help=text("help.indicators.add.own"))] = False,
     kind: TypeOption = None,
     actor: Annotated[
         list[str] | None, typer.Option("--actor", metavar="NAME", help=text("help.indicators.add.actor"))
@@ -79,6 +80,7 @@ def add(
             kind=kind,
             format=format,
             actors=actor or (),
+            own=own,
             progress=lambda done, total: step(done, total=total),
         )
     refused = [one for file in told for one in file.refused]

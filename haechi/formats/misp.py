@@ -7,6 +7,7 @@ Source: MISP core format (github.com/MISP/misp-rfc).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import sha256
 from itertools import count
 from typing import Any, Final
 
@@ -17,21 +18,21 @@ from haechi.formats.jsondoc import NO_INDICATOR, NoIndicator, text
 from haechi.formats.jsonstream import MAX_PART, Walk
 from haechi.formats.mispmarking import Said
 from haechi.messages.catalogue import Message
-from haechi.model import source_object
+from haechi.model.sighting import Kind, Word
 from haechi.model.errors import BadInput
 from haechi.model.indicator import Context, ValueType
 from haechi.model.location import Location
 from haechi.model.marking import Tlp
-from haechi.model.source_object import ForeignSighting, Pattern, SourceObject
+from haechi.model.source_object import Pattern, SourceObject
 
 _PATTERNS: Final = frozenset({"yara", "sigma", "snort", "suricata", "zeek", "pattern-in-file", "pattern-in-traffic"})
 _MOST_REFERENCES: Final = 50
 _EVENT_FIELDS: Final = frozenset({"uuid", "info", "distribution", "sharing_group_id", "SharingGroup", "Tag", "Galaxy"})
 _CONTENT: Final = ("type", "category", "value", "to_ids", "comment", "first_seen", "last_seen", "deleted", "data")
-_SAID: Final = {  # MISP core format, Sighting
-    "0": source_object.Said.SEEN,
-    "1": source_object.Said.FALSE_POSITIVE,
-    "2": source_object.Said.EXPIRATION,
+_KINDS: Final = {  # MISP core format, Sighting
+    "0": Kind.SEEN,
+    "1": Kind.FALSE_POSITIVE,
+    "2": Kind.EXPIRATION,
 }
 
 
@@ -46,14 +47,14 @@ class _Scope:
 
 def parse(
     data: bytes, *, path: str = "", marking: Tlp
-) -> Iterator[SourceObject | ForeignSighting | BadInput | NoIndicator]:
+) -> Iterator[SourceObject | BadInput | NoIndicator]:
     """As `stream`, of a document in memory."""
     return stream(lambda: [data], path=path, marking=marking)
 
 
 def stream(
     blocks: Callable[[], Iterable[bytes]], *, path: str = "", marking: Tlp
-) -> Iterator[SourceObject | ForeignSighting | BadInput | NoIndicator]:
+) -> Iterator[SourceObject | BadInput | NoIndicator]:
     """The `to_ids` attributes as source objects with what was sighted of them, and those refused; a mark for all others.
 
     `blocks` gives the document from its start at each call: it is read twice, a window at a time, so that memory doesn't
@@ -141,7 +142,7 @@ class _Parts(msgspec.Struct):
 
 def _object(
     raw: bytes | None, scope: _Scope, path: str, default: Tlp
-) -> Iterator[SourceObject | ForeignSighting | BadInput | NoIndicator]:
+) -> Iterator[SourceObject | BadInput | NoIndicator]:
     try:
         if raw is None:
             raise BadInput("json.large_part", most=MAX_PART >> 20)
@@ -162,7 +163,7 @@ def _true(value: Any) -> bool:
 
 def _attribute(
     raw: bytes | None, scope: _Scope, said: Said, path: str, default: Tlp, about: str, *, gone: bool = False
-) -> Iterator[SourceObject | ForeignSighting | BadInput | NoIndicator]:
+) -> Iterator[SourceObject | BadInput | NoIndicator]:
     item: dict[str, Any] = {}
     try:
         if raw is None:
@@ -171,8 +172,9 @@ def _attribute(
         if not _true(item.get("to_ids")):
             yield NO_INDICATOR
             return
-        yield jsondoc.storable(_indicator(item, raw, scope, said, default, about, gone=gone))
-        yield from _sightings(item)
+        found = jsondoc.storable(_indicator(item, raw, scope, said, default, about, gone=gone))
+        yield found
+        yield from _sightings(item, found.marking)
     except BadInput as error:
         location = Location(
             path=path,
@@ -202,25 +204,38 @@ def _indicator(
         pap=said.pap(),
         context=_context(item, scope, said, about),
         raw=raw,
-        content=msgspec.json.encode([item.get(name) for name in _CONTENT]),
+        digest=sha256(msgspec.json.encode([item.get(name) for name in _CONTENT])).digest(),
         values=values,
         patterns=patterns,
         revoked=gone or _true(item.get("deleted")),
     )
 
 
-def _sightings(item: Mapping[str, Any]) -> Iterator[ForeignSighting]:
+def _sightings(item: Mapping[str, Any], marking: Tlp) -> Iterator[SourceObject]:
     """What the source's people said of the attribute; one without id or time says nothing that could be kept."""
     found = item.get("Sighting")
     for one in found if isinstance(found, list) else ():
-        said = _SAID.get(text(one.get("type")) or "0") if isinstance(one, dict) else None
-        if said is None or not text(one.get("uuid")):
+        kind = _KINDS.get(text(one.get("type")) or "0") if isinstance(one, dict) else None
+        version = text(one.get("date_sighting")) if kind else ""
+        if kind is None or not text(one.get("uuid")):
             continue
         try:
-            at = moment.micros(text(one.get("date_sighting")))
+            at = moment.micros(version)
         except BadInput:
             continue
-        yield ForeignSighting(id=text(one["uuid"]), of=text(item.get("uuid")), said=said, first=at, last=at)
+        word = Word(of=text(item.get("uuid")), kind=kind, count=1, first=at, last=at)
+        yield jsondoc.storable(
+            SourceObject(
+                object_id=text(one["uuid"]),
+                type="sighting",
+                version=version,
+                modified=at,
+                marking=marking,
+                raw=msgspec.json.encode(one),
+                digest=sha256(msgspec.json.encode([word.of, kind, version])).digest(),
+                words=(word,),
+            )
+        )
 
 
 def _values(kind: str, value: Any) -> tuple[dict[ValueType, list[str]], tuple[Pattern, ...]]:

@@ -1,6 +1,8 @@
 """Times as files write them: RFC 3339, a bare date, or seconds since 1970, as integer microseconds UTC."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from haechi.model.errors import BadInput
 from haechi.model.location import Location
@@ -28,3 +30,15 @@ def micros(text: str) -> int:
     if not _OLDEST <= found <= _NEWEST:
         raise BadInput("time.out_of_range", location=Location(value=text))
     return found
+
+
+def of(item: Mapping[str, Any], field: str) -> int | None:
+    """The time in a field of a JSON object; None where it isn't there. BadInput that names the field."""
+    said = item.get(field)
+    if said is None:
+        return None
+    value = said if isinstance(said, str) else str(said) if type(said) is int else ""
+    try:
+        return micros(value)
+    except BadInput as error:
+        raise error.at(Location(field=field, value=value)) from None

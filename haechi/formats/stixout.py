@@ -42,7 +42,7 @@ SECTORS: Final[Mapping[str, tuple[str, ...]]] = {
 
 _PROJECT: Final = "identity--247a4ebb-71ef-48c9-94d8-fd5177f50d1a"  # who defines the extension
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_RANGES: Final = frozenset({ValueType.IPV4_RANGE, ValueType.IPV6_RANGE})
+RANGES: Final = frozenset({ValueType.IPV4_RANGE, ValueType.IPV6_RANGE})
 _TLP_CREATED: Final = "2022-10-01T00:00:00.000Z"
 _PAP_CREATED: Final = {Pap.CLEAR: "01", Pap.GREEN: "09", Pap.AMBER: "02", Pap.RED: "06"}  # days of October 2022
 
@@ -81,7 +81,7 @@ def indicator(
     """
     head, middle, tail = _frame(created, creator, marking, pap, confidence, valid_from, valid_until, context, modified)
     pattern = _encode(pattern_of(kind, value))
-    if kind in _RANGES:
+    if kind in RANGES:
         return _with_extension(head + b'"id":' + _encode(id) + middle + pattern + tail, {"range": value})
     return head + b'"id":' + _encode(id) + middle + pattern + tail
 

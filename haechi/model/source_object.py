@@ -5,13 +5,17 @@ confidence, validity and context, with up to a million values, handed on in bloc
 """
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from haechi.messages.catalogue import Message
 from haechi.model.indicator import Context, ValueType
 from haechi.model.marking import UNMARKED, Pap, Tlp
+from haechi.model.release import Iep
+from haechi.model.sighting import Word
+
+INDICATOR: Final = "indicator"
 
 
 class Pattern(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,36 +33,22 @@ class SourceObject(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     object_id: str
+    type: str = INDICATOR  # STIX type; of lists and MISP attributes, too, INDICATOR
+    creator: str = ""  # STIX created_by_ref: only who created an object updates it
     version: str = ""  # as the source writes it: STIX modified, MISP timestamp
     modified: int = 0  # the same as a time, so that versions can be put in order
     marking: Tlp = UNMARKED
     pap: Pap | None = None
+    iep: Iep | None = None
     confidence: int | None = None
     valid_from: int | None = None
     valid_until: int | None = None
     context: Context = Context()
     raw: bytes | None = None  # the object as received
-    content: bytes | None = None  # what of it another content under the same version would change; None: all of raw
+    digest: bytes | None = None  # SHA-256 of its content in a form without order and white space; None: not made yet
     values: Mapping[ValueType, Sequence[str]] = {}
     patterns: tuple[Pattern, ...] = ()
+    words: tuple[Word, ...] = ()  # of a sighting or an opinion
+    unversioned: bool = False  # it has no versions (a STIX cyber-observable): other content replaces it
     revoked: bool = False
     line: int | None = None
-
-
-class Said(StrEnum):
-    """What a foreign sighting says of an indicator."""
-
-    SEEN = "seen"
-    FALSE_POSITIVE = "false-positive"
-    EXPIRATION = "expiration"
-
-
-class ForeignSighting(msgspec.Struct, frozen=True, kw_only=True):
-    """Another's word on an indicator, as it came beside it. Times in microseconds UTC."""
-
-    id: str  # the source's own
-    of: str  # the indicator's id in that source
-    said: Said
-    count: int = 1
-    first: int
-    last: int

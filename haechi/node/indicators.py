@@ -20,7 +20,7 @@ from haechi.messages.catalogue import Message
 from haechi.model.errors import BadInput, NodeCannot, NotFound, UsageError
 from haechi.model.indicator import Context, Value, ValueType, Verdict
 from haechi.model.marking import Tlp
-from haechi.model.source_object import ForeignSighting, SourceObject
+from haechi.model.source_object import INDICATOR, SourceObject
 from haechi.node.home import Home
 from haechi.node.spooled import spooled
 from haechi.node.unpacked import STDIN, Meter, unpacked
@@ -31,7 +31,6 @@ from haechi.store.catalog.indicator_load import Loaded
 PROSE_NAMES: Final = ("license", "licence", "readme")
 PROSE_ENDINGS: Final = frozenset({".md", ".adoc", ".rst", ".html", ".htm", ".py"})
 SKIPPED: Final = "skipped"  # a file's format, where its name says that it is no list
-Parsed = SourceObject | ForeignSighting | BadInput | NoIndicator
 KEPT_REFUSALS: Final = 10_000  # named one by one; the rest are counted
 
 
@@ -70,13 +69,15 @@ def add(
     kind: ValueType | None = None,
     format: Format | None = None,
     actors: Sequence[str] = (),
+    own: bool = False,
     progress: Callable[[int, int | None], None] = lambda _done, _total: None,
 ) -> list[Added]:
     """Add the indicators of files; folders are searched, "-" is standard input. One result a file, refusals within.
 
     `source` names who says so (else each file's name does); `marking` is what unmarked objects of that source get,
     from now on; `known_at` asserts an earlier time for what is new here and needs `known_why`; `replace` closes what
-    a list no longer has; `kind` is the type of all values of a plain list and `actors` are whom a list is laid to.
+    a list no longer has; `own` says that we created what is in the files, so that our grants alone decide who gets it;
+    `kind` is the type of all values of a plain list and `actors` are whom a list is laid to.
     `progress` is told how many bytes are read of how many (None where that can't be known). A file that can't be read
     at all has that as its one refusal. Raises `UsageError`, `NotFound`, `NodeCannot`.
     """
@@ -99,6 +100,7 @@ def add(
             kind=kind,
             format=format,
             context=Context(actors=tuple(actors)),
+            own=own,
         )
         for path in files
     ] + list(_passed_over(paths))
@@ -168,11 +170,12 @@ def _merge(
     replace: bool,
     kind: ValueType | None,
     context: Context,
+    own: bool,
 ) -> Added:
     told = Added(path=str(path), format=detected.format.value, why=detected.why, source=source)
     log = home.audit()
     with home.catalog().begin() as conn:
-        source_id, default = indicator_load.source_id(conn, source, marking)
+        source_id, default = indicator_load.source_id(conn, source, marking, own=own)
         found = _parsed(home, file, detected.format, str(path), default, kind, context)
         loaded = indicator_load.load(
             conn,
@@ -186,13 +189,13 @@ def _merge(
         )
         _tell(told, loaded, str(path))
         told.warning_listed = _warn(conn, loaded)
-        log.append("indicators.add", subject=path.name, details=_summary(told, known_at, replace))
+        log.append("indicators.add", subject=path.name, details=_summary(told, known_at, replace, own))
     return told
 
 
 def _parsed(
     home: Home, file: BinaryIO, format: Format, path: str, marking: Tlp, kind: ValueType | None, context: Context
-) -> Iterator[Parsed]:
+) -> Iterator[SourceObject | BadInput | NoIndicator]:
     if format is Format.PLAIN:
         return plain.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
     if format is Format.CSV:
@@ -202,7 +205,7 @@ def _parsed(
     return stix.parse(file.read(jsondoc.MAX_BYTES + 1), path=path, marking=marking)
 
 
-def _misp(home: Home, file: BinaryIO, path: str, marking: Tlp) -> Iterator[Parsed]:
+def _misp(home: Home, file: BinaryIO, path: str, marking: Tlp) -> Iterator[SourceObject | BadInput | NoIndicator]:
     with spooled(file, home.cache_path) as blocks:
         yield from misp.stream(blocks, path=path, marking=marking)
 
@@ -213,14 +216,15 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
         yield block if block.endswith(b"\n") else block + file.readline(bulk.BLOCK_BYTES)
 
 
-def _objects(found: Iterable[Parsed], told: Added) -> Iterator[SourceObject]:
+def _objects(found: Iterable[SourceObject | BadInput | NoIndicator], told: Added) -> Iterator[SourceObject]:
     """The objects alone; what is refused and what is context is noted."""
     for one in found:
         if isinstance(one, SourceObject):
+            told.context += one.type != INDICATOR
             yield one
         elif isinstance(one, BadInput):
             _refuse(told, one)
-        elif isinstance(one, NoIndicator):
+        else:
             told.context += 1
 
 
@@ -232,7 +236,7 @@ def _refuse(told: Added, refused: BadInput) -> None:
 
 def _tell(told: Added, loaded: Loaded, path: str) -> None:
     told.added, told.unchanged, told.closed = loaded.added, loaded.unchanged, loaded.closed
-    told.values, told.objects, told.patterns = loaded.values, loaded.objects, loaded.patterns
+    told.values, told.objects, told.patterns = loaded.values, loaded.objects - loaded.context, loaded.patterns
     for conflict in loaded.conflicts:
         _refuse(told, conflict.at(msgspec.structs.replace(conflict.location, path=path)))
 
@@ -263,7 +267,7 @@ def _lists() -> WarningLists:
     return WarningLists()
 
 
-def _summary(told: Added, known_at: int | None, replace: bool) -> dict[str, Any]:
+def _summary(told: Added, known_at: int | None, replace: bool, own: bool) -> dict[str, Any]:
     return {
         "source": told.source,
         "format": told.format,
@@ -273,6 +277,7 @@ def _summary(told: Added, known_at: int | None, replace: bool) -> dict[str, Any]
         "refused": told.refused_count,
         "known": "asserted" if known_at is not None else "observed",
         "replace": replace,
+        "own": own,
     }
 
 

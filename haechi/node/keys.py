@@ -9,6 +9,8 @@ from haechi.model.errors import NodeCannot
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    from haechi.node.home import Home
+
 FILE: Final = "ed25519.pem"
 
 
@@ -37,6 +39,19 @@ def load(path: Path) -> "Ed25519PrivateKey":
     if not isinstance(key, Ed25519PrivateKey):
         raise NodeCannot("key.not_ed25519", path=str(path))
     return key
+
+
+def secret(home: "Home", purpose: str) -> bytes:
+    """32 bytes that only this node can compute, another for each purpose; stored nowhere.
+
+    HKDF-SHA256 (RFC 5869) from the node's private key: with another key file the ids and pseudonyms made from now on
+    are others, while what was released keeps its id in the ledger.
+    """
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    key = load(home.path / "keys" / FILE).private_bytes_raw()
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"haechi {purpose}".encode()).derive(key)
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -11,7 +11,8 @@ from haechi.formats.jsondoc import NoIndicator
 from haechi.model.errors import BadInput
 from haechi.model.indicator import ValueType as T
 from haechi.model.marking import Pap, Tlp
-from haechi.model.source_object import ForeignSighting, Said, SourceObject
+from haechi.model.sighting import Kind, Word
+from haechi.model.source_object import SourceObject
 
 DATA = Path(__file__).parents[1] / "data/formats/misp"
 DEFAULT = Tlp.AMBER_STRICT
@@ -161,9 +162,9 @@ def test_what_is_local_to_a_server_stays_there() -> None:
 
 def test_a_server_s_own_numbers_are_no_other_content() -> None:
     plain, seen = one({}), one({}, {"id": "9", "Sighting": [{"uuid": "s", "type": "0"}], "Tag": [{"name": "x"}]})
-    assert plain.content == seen.content
+    assert plain.digest == seen.digest
     assert plain.raw != seen.raw
-    assert one({}, {"comment": "other"}).content != plain.content
+    assert one({}, {"comment": "other"}).digest != plain.digest
 
 
 def test_sightings_beside_an_attribute() -> None:
@@ -174,11 +175,11 @@ def test_sightings_beside_an_attribute() -> None:
     ]
     made = {"uuid": "u", "type": "domain", "value": "a.example", "to_ids": True, "Sighting": said}
     found = list(misp.parse(json.dumps({"Attribute": [made, made | {"to_ids": False}]}).encode(), marking=DEFAULT))
-    words = [each for each in found if isinstance(each, ForeignSighting)]
+    words = {each.object_id: each.words for each in found if isinstance(each, SourceObject) and each.type == "sighting"}
     at = 1_767_225_600_000_000
-    assert words == [
-        ForeignSighting(id=f"s{number}", of="u", said=said, first=at, last=at) for number, said in enumerate(Said)
-    ]
+    assert words == {
+        f"s{number}": (Word(of="u", kind=kind, count=1, first=at, last=at),) for number, kind in enumerate(Kind)
+    }
     assert isinstance(found[-1], NoIndicator)
 
 

@@ -19,7 +19,14 @@ from haechi.store.catalog.base import METADATA
 REVISIONS: tuple[str, ...] = ("0001", "0002")
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-TABLE_MODULES: tuple[str, ...] = ("exchange_tables", "indicator_tables", "inputs", "parties", "sensors")
+TABLE_MODULES: tuple[str, ...] = (
+    "exchange_tables",
+    "indicator_tables",
+    "inputs",
+    "parties",
+    "sensors",
+    "sighting_tables",
+)
 _BUSY_MS = 30_000  # how long a writer waits for another process's transaction
 _UPGRADE_LOCK = 0x4841_4543  # PostgreSQL advisory lock; any number that only Haechi uses
 

@@ -158,6 +158,9 @@ RECEIVED_TREE = Table(
     Column("collection", Text, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("frontier", LargeBinary, nullable=False),  # model.merkle.Tree
+    # The cursor: the last row received, and its date in the peer's ledger.
+    Column("seq", BigInteger, nullable=False),
+    Column("date_added", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import TEXT
 
@@ -51,6 +52,8 @@ OBJECT = Table(
     # The source's own id; of a list: its name and a digest of what its values share (marking, validity, context).
     Column("object_id", Text, nullable=False),
     Column("list_name", Text),  # null for objects with an id of their own
+    Column("type", Text, nullable=False, server_default="indicator"),  # STIX type; of lists and MISP "indicator" too
+    Column("creator", Text, nullable=False, server_default=text("''")),  # created_by_ref of its first version
     Column("changed", BigInteger, nullable=False, server_default="0"),  # exchange_tables.CHANGES at its last change
     UniqueConstraint("source_id", "object_id"),
     Index("ix_object_list", "source_id", "list_name"),
@@ -67,6 +70,7 @@ OBJECT_VERSION = Table(
     Column("modified", BigInteger, nullable=False),  # the version as a time: newer or older
     Column("marking", SmallInteger, nullable=False),
     Column("pap", SmallInteger),
+    Column("iep", Text),  # JSON of model.release.Iep
     Column("confidence", SmallInteger),
     Column("valid_from", BigInteger),
     Column("valid_until", BigInteger),

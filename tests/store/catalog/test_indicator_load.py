@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from haechi.messages.catalogue import Message
+from haechi.model.errors import Conflict
 from haechi.model.indicator import Context
 from haechi.model.indicator import ValueType as T
 from haechi.model.marking import Tlp
@@ -248,7 +249,7 @@ def test_the_larger_of_two_is_written_for_each_database() -> None:
     step = Step("SELECT GREATEST(1, 2)")
     assert step.sql_for("sqlite") == "SELECT max(1, 2)"
     assert step.sql_for("postgresql") == "SELECT greatest(1, 2)"
-    assert MERGE_OBJECTS[0].arguments == ("source",)
+    assert MERGE_OBJECTS[0].arguments == ("source", "change")
 
 
 def test_a_sources_marking(engine: Engine) -> None:
@@ -256,3 +257,52 @@ def test_a_sources_marking(engine: Engine) -> None:
         assert indicator_load.source_id(conn, "s", None) == (1, Tlp.AMBER_STRICT)
         assert indicator_load.source_id(conn, "s", Tlp.GREEN) == (1, Tlp.GREEN)
         assert indicator_load.source_id(conn, "s", None) == (1, Tlp.GREEN)
+
+
+def changed(engine: Engine, since: int = 0) -> tuple[int, list[str]]:
+    """The count of changes, and the objects stamped after an earlier one."""
+    with engine.connect() as conn:
+        count = conn.execute(text("SELECT value FROM counter WHERE name = 'objects.changes'")).scalar() or 0
+        rows = conn.execute(text("SELECT object_id FROM object WHERE changed > :since ORDER BY id"), {"since": since})
+        return int(count), [row[0].partition(":")[0] if "list:" in row[0] else row[0] for row in rows]
+
+
+def test_only_what_changed_is_stamped_for_release(engine: Engine) -> None:
+    load(engine, stix("a", 1, "a.example"), stix("b", 1, "b.example"), listed("c.example"), at=10)
+    since, stamped = changed(engine)
+    assert sorted(stamped) == ["a", "b", "list"]
+    load(engine, stix("a", 1, "a.example"), stix("b", 1, "b.example"), listed("c.example"), at=11)
+    assert changed(engine, since)[1] == []
+    load(engine, stix("a", 1, "a.example"), stix("b", 2, "b.example", revoked=True), at=12, list_name="x")
+    assert changed(engine, since)[1] == ["b"]
+    since, _ = changed(engine)
+    load(engine, listed("c.example", "d.example"), at=13)
+    assert changed(engine, since)[1] == ["list"]
+    since, _ = changed(engine)
+    load(engine, listed("c.example"), at=14, replace=True)
+    assert changed(engine, since)[1] == ["list"]
+
+
+def test_what_is_expired_is_stamped_for_release(engine: Engine) -> None:
+    load(engine, stix("a", 1, "a.example", valid_until=20), stix("b", 1, "b.example"), at=10)
+    since, _ = changed(engine)
+    with engine.begin() as conn:
+        value = indicators.find(conn, "b.example")[0]
+        indicator_changes.expire(conn, value.id, at=12, why="gone")
+    assert changed(engine, since)[1] == ["b"]
+    since, _ = changed(engine)
+    with engine.begin() as conn:
+        indicator_changes.expire_outdated(conn, at=30)
+        indicator_changes.expire_outdated(conn, at=31)
+    assert changed(engine, since)[1] == ["a"]
+
+
+def test_a_source_is_ours_or_anothers_and_stays_so(engine: Engine) -> None:
+    with engine.begin() as conn:
+        ours, _ = indicator_load.source_id(conn, "ours", None, own=True)
+        assert indicator_load.source_id(conn, "ours", None, own=True)[0] == ours
+        with pytest.raises(Conflict, match="a source of our own"):
+            indicator_load.source_id(conn, "ours", None)
+        indicator_load.source_id(conn, "feed", None)
+        with pytest.raises(Conflict, match="a source of others"):
+            indicator_load.source_id(conn, "feed", None, own=True)

@@ -21,6 +21,21 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "foreign_sighting",
+        sa.Column(
+            "object_row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("indicator_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("first", sa.BigInteger(), nullable=True),
+        sa.Column("last", sa.BigInteger(), nullable=True),
+        sa.Column("where_refs", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("object_row", "indicator_id", "kind", name=op.f("pk_foreign_sighting")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_foreign_sighting_indicator", "foreign_sighting", ["indicator_id"], unique=False)
+    op.create_table(
         "grant_rule",
         sa.Column("uuid", sa.Text(), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=False),
@@ -70,6 +85,23 @@ def upgrade() -> None:
     )
     op.create_index("ix_nonce_expires", "nonce", ["expires"], unique=False)
     op.create_table(
+        "own_sighting",
+        sa.Column(
+            "object_row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "value_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("sector", sa.Text(), nullable=False),
+        sa.Column("sighting_id", sa.Text(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("first", sa.BigInteger(), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.Column("modified", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("object_row", "value_id", "sector", name=op.f("pk_own_sighting")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "peer_state",
         sa.Column(
             "recipient_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -106,6 +138,8 @@ def upgrade() -> None:
         sa.Column("collection", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("frontier", sa.LargeBinary(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("date_added", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("recipient_id", "collection", name=op.f("pk_received_tree")),
         sqlite_with_rowid=False,
     )
@@ -227,8 +261,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["recipient_id"], ["recipient.id"], name=op.f("fk_submission_recipient_id")),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_submission")),
     )
+    op.add_column("object", sa.Column("type", sa.Text(), server_default="indicator", nullable=False))
+    op.add_column("object", sa.Column("creator", sa.Text(), server_default=sa.text("''"), nullable=False))
     op.add_column("object", sa.Column("changed", sa.BigInteger(), server_default="0", nullable=False))
     op.create_index("ix_object_changed", "object", ["changed"], unique=False)
+    op.add_column("object_version", sa.Column("iep", sa.Text(), nullable=True))
     op.add_column("source", sa.Column("own", sa.SmallInteger(), server_default="0", nullable=False))
     op.add_column(
         "source", sa.Column("recipient_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
