@@ -18,11 +18,11 @@ from haechi.formats.jsondoc import NO_INDICATOR, NoIndicator, text
 from haechi.formats.jsonstream import MAX_PART, Walk
 from haechi.formats.mispmarking import Said
 from haechi.messages.catalogue import Message
-from haechi.model.sighting import Kind, Word
 from haechi.model.errors import BadInput
 from haechi.model.indicator import Context, ValueType
 from haechi.model.location import Location
 from haechi.model.marking import Tlp
+from haechi.model.sighting import Kind, Word
 from haechi.model.source_object import Pattern, SourceObject
 
 _PATTERNS: Final = frozenset({"yara", "sigma", "snort", "suricata", "zeek", "pattern-in-file", "pattern-in-traffic"})
@@ -45,9 +45,7 @@ class _Scope:
         self.said = Said()
 
 
-def parse(
-    data: bytes, *, path: str = "", marking: Tlp
-) -> Iterator[SourceObject | BadInput | NoIndicator]:
+def parse(data: bytes, *, path: str = "", marking: Tlp) -> Iterator[SourceObject | BadInput | NoIndicator]:
     """As `stream`, of a document in memory."""
     return stream(lambda: [data], path=path, marking=marking)
 

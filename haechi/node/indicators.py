@@ -188,7 +188,7 @@ def _merge(
             replace=replace,
         )
         _tell(told, loaded, str(path))
-        told.warning_listed = _warn(conn, loaded)
+        told.warning_listed = warn(conn, loaded)
         log.append("indicators.add", subject=path.name, details=_summary(told, known_at, replace, own))
     return told
 
@@ -241,7 +241,7 @@ def _tell(told: Added, loaded: Loaded, path: str) -> None:
         _refuse(told, conflict.at(msgspec.structs.replace(conflict.location, path=path)))
 
 
-def _warn(conn: Connection, loaded: Loaded) -> int:
+def warn(conn: Connection, loaded: Loaded) -> int:
     """Look up what is new on the warning lists, or everything, where the lists are another edition; values hit."""
     from haechi.store.catalog.facts import get, put
 

@@ -4,7 +4,18 @@ Times are microseconds UTC. Ids of parties, groups and grants are UUIDs; a withd
 leaf behind and no id: a deterministic id of an address is found in minutes.
 """
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, SmallInteger, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from haechi.store.catalog.base import ID, METADATA
 
@@ -119,8 +130,20 @@ LEDGER = Table(
     Column("object_row", ID),  # catalog object
     Column("value_id", ID),  # the value of a list's object; 0 where the object is one
     Column("body", LargeBinary),  # the bytes that leave
-    Index("ix_ledger_object", "recipient_id", "object_id"),
-    Index("ix_ledger_unit", "recipient_id", "object_row", "value_id"),
+    # Covers what is asked by it: SQLite would rather read the whole slice by the primary key than look twice.
+    Index("ix_ledger_object", "recipient_id", "object_id", "live", "version"),
+    Index("ix_ledger_unit", "recipient_id", "object_row", "value_id", "live"),
+    # A page of a collection: dates grow strictly, so a date is a place. What was withdrawn leaves the index.
+    Index(
+        "ix_ledger_page",
+        "collection_id",
+        "live",
+        "date_added",
+        "type",
+        "seq",
+        sqlite_where=text("type IS NOT NULL"),
+        postgresql_where=text("type IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -147,7 +170,7 @@ RECEIVED = Table(
     Column("salt", LargeBinary),
     Column("object_id", Text),
     Column("refused", Text),  # why it wasn't taken into the catalog: messages, encoded
-    Index("ix_received_object", "recipient_id", "object_id"),
+    Index("ix_received_object", "recipient_id", "object_id", "live"),
     sqlite_with_rowid=False,
 )
 

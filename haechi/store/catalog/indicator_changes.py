@@ -63,6 +63,20 @@ def expire_outdated(conn: Connection, *, at: int) -> int:
     return _close(conn, f"gone_at IS NULL AND object_id IN ({outdated})", {"until": at}, at, Message("gone.outdated"))
 
 
+def close_object(conn: Connection, object_row: int, *, at: int) -> int:
+    """Close an object whose source took it back: its version no longer counts, nor what it asserts; how many values."""
+    key = {"object": object_row, "at": at}
+    conn.execute(text("UPDATE object_version SET to_at = :at WHERE object_id = :object AND to_at IS NULL"), key)
+    conn.execute(text("UPDATE pattern SET gone_at = :at WHERE object_id = :object AND gone_at IS NULL"), key)
+    change = count(conn, CHANGES)
+    conn.execute(
+        text("UPDATE object SET changed = :change WHERE id = :object"), {"change": change, "object": object_row}
+    )
+    return _close(
+        conn, "gone_at IS NULL AND object_id = :object", {"object": object_row}, at, Message("gone.taken_back")
+    )
+
+
 def _close(conn: Connection, which: str, arguments: dict[str, Any], at: int, why: Message) -> int:
     """Close the assertions that fit, and stamp their objects, so that release looks at them anew."""
     change = count(conn, CHANGES)

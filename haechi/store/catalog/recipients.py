@@ -140,7 +140,7 @@ def get(conn: Connection, id: int) -> RecipientRow:
     row = conn.execute(select(RECIPIENT).where(RECIPIENT.c.id == id)).first()
     if row is None:
         raise NotFound("recipient.unknown", name=str(id))
-    return _row(row)
+    return row_of(row)
 
 
 def find(conn: Connection, who: str) -> RecipientRow:
@@ -151,7 +151,7 @@ def find(conn: Connection, who: str) -> RecipientRow:
         raise NotFound("recipient.unknown", name=who)
     if len(rows) > 1:
         raise Conflict("recipient.ambiguous", name=who)
-    return _row(rows[0])
+    return row_of(rows[0])
 
 
 def by_key(conn: Connection, key: bytes) -> RecipientRow | None:
@@ -162,13 +162,13 @@ def by_key(conn: Connection, key: bytes) -> RecipientRow | None:
         RECIPIENT.c.confirmed_at.is_not(None),
     )
     row = conn.execute(query).first()
-    return None if row is None else _row(row)
+    return None if row is None else row_of(row)
 
 
 def every(conn: Connection, kind: str = "") -> list[RecipientRow]:
     """The live recipients, of one kind or all, by name."""
     query = select(RECIPIENT).where(RECIPIENT.c.removed_at.is_(None)).order_by(RECIPIENT.c.name, RECIPIENT.c.id)
-    return [_row(row) for row in conn.execute(query.where(RECIPIENT.c.kind == kind) if kind else query)]
+    return [row_of(row) for row in conn.execute(query.where(RECIPIENT.c.kind == kind) if kind else query)]
 
 
 def change(conn: Connection, id: int, **fields: Any) -> RecipientRow:
@@ -184,8 +184,9 @@ def collections(conn: Connection, recipient_id: int) -> list[CollectionRow]:
     return [CollectionRow(**{**row, "frontier": bytes(row["frontier"])}) for row in conn.execute(query).mappings()]
 
 
-def _row(row: Any) -> RecipientRow:
-    fields = dict(row._mapping)
+def row_of(row: Any) -> RecipientRow:
+    """A row that has all of RECIPIENT's columns, among others, as a recipient."""
+    fields = {name: row._mapping[name] for name in RecipientRow.__struct_fields__}
     fields["relation"], fields["person"] = Relation(row.relation), bool(row.person)
     for name in ("key", "next_key", "tls_pin"):
         fields[name] = None if fields[name] is None else bytes(fields[name])

@@ -73,8 +73,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("recipient_id", "seq", name=op.f("pk_ledger")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_ledger_object", "ledger", ["recipient_id", "object_id"], unique=False)
-    op.create_index("ix_ledger_unit", "ledger", ["recipient_id", "object_row", "value_id"], unique=False)
+    op.create_index("ix_ledger_object", "ledger", ["recipient_id", "object_id", "live", "version"], unique=False)
+    op.create_index(
+        "ix_ledger_page",
+        "ledger",
+        ["collection_id", "live", "date_added", "type", "seq"],
+        unique=False,
+        sqlite_where=sa.text("type IS NOT NULL"),
+        postgresql_where=sa.text("type IS NOT NULL"),
+    )
+    op.create_index("ix_ledger_unit", "ledger", ["recipient_id", "object_row", "value_id", "live"], unique=False)
     op.create_table(
         "nonce",
         sa.Column("key_id", sa.Text(), nullable=False),
@@ -129,7 +137,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("recipient_id", "seq", name=op.f("pk_received")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_received_object", "received", ["recipient_id", "object_id"], unique=False)
+    op.create_index("ix_received_object", "received", ["recipient_id", "object_id", "live"], unique=False)
     op.create_table(
         "received_tree",
         sa.Column(
