@@ -18,6 +18,7 @@ from haechi.formats.jsondoc import NO_INDICATOR, NoIndicator, text
 from haechi.formats.jsonstream import MAX_PART, Walk
 from haechi.formats.mispmarking import Said
 from haechi.messages.catalogue import Message
+from haechi.model import normal
 from haechi.model.errors import BadInput
 from haechi.model.indicator import Context, ValueType
 from haechi.model.location import Location
@@ -192,7 +193,7 @@ def _indicator(
     if isinstance(around, dict):
         said = said.plus(mispmarking.read(around))
     said = said.plus(mispmarking.read(item))
-    values, patterns = _values(text(item.get("type")), item.get("value"))
+    values, patterns = _values(_kind(item), item.get("value"))
     version = text(item.get("timestamp"))
     return SourceObject(
         object_id=own_id,
@@ -236,6 +237,18 @@ def _sightings(item: Mapping[str, Any], marking: Tlp) -> Iterator[SourceObject]:
         )
 
 
+def _kind(item: Mapping[str, Any]) -> str:
+    """The attribute's type; "ja4" for what only its place in an object (misp-objects, ja4-plus) says is one."""
+    kind, value = text(item.get("type")), item.get("value")
+    if kind == "text" and item.get("object_relation") == "ja4-fingerprint" and isinstance(value, str):
+        try:
+            normal.ja4(value)
+        except BadInput:
+            return kind  # of another of the JA4+ kinds
+        return "ja4"
+    return kind
+
+
 def _values(kind: str, value: Any) -> tuple[dict[ValueType, list[str]], tuple[Pattern, ...]]:
     """The values of an attribute by kind; what isn't matched yet is kept as a pattern with the reason."""
     if not isinstance(value, str) or not value.strip():
@@ -244,8 +257,8 @@ def _values(kind: str, value: Any) -> tuple[dict[ValueType, list[str]], tuple[Pa
         return {}, (Pattern(pattern_type=kind, pattern=value, reasons=(Message("pattern.rules", {"type": kind}),)),)
     found: dict[ValueType, list[str]] = {}
     for part, meant in _parts(kind, value):
-        seen, normal = quick.value(part, meant)
-        found.setdefault(seen, []).append(normal)
+        seen, shown = quick.value(part, meant)
+        found.setdefault(seen, []).append(shown)
     if found:
         return found, ()
     why = Message("pattern.values", {"type": kind})
