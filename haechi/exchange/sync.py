@@ -417,3 +417,15 @@ def _as_listed(name: str, leaf: wire.Leaf, row: Row | None) -> Row:
     if leaf_of(row.salt, digest_of(row.body)) != leaf.leaf:
         raise NotVerified("sync.forged", what=name, seq=leaf.seq)
     return row
+
+
+def converse(pull: Pull, send: Callable[[Request], Response]) -> Pulled:
+    """Play a pull over a transport, to its end."""
+    talk = pull.run()
+    request = next(talk)
+    while True:
+        try:
+            request = talk.send(send(request))
+        except StopIteration as end:
+            done: Pulled = end.value
+            return done

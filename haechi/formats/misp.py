@@ -172,8 +172,6 @@ def _attribute(
             yield NO_INDICATOR
             return
         found = jsondoc.storable(_indicator(item, raw, scope, said, default, about, gone=gone))
-        yield found
-        yield from _sightings(item, found.marking)
     except BadInput as error:
         location = Location(
             path=path,
@@ -181,6 +179,14 @@ def _attribute(
             value=error.location.value or text(item.get("value")),
         )
         yield error.at(location)
+        return
+    yield found
+    sightings = item.get("Sighting")
+    for one in sightings if isinstance(sightings, list) else ():
+        try:
+            yield _sighting(one, found.object_id, found.marking)
+        except BadInput as error:
+            yield error.at(msgspec.structs.replace(error.location, path=path))
 
 
 def _indicator(
@@ -210,31 +216,22 @@ def _indicator(
     )
 
 
-def _sightings(item: Mapping[str, Any], marking: Tlp) -> Iterator[SourceObject]:
-    """What the source's people said of the attribute; one without id or time says nothing that could be kept."""
-    found = item.get("Sighting")
-    for one in found if isinstance(found, list) else ():
-        kind = _KINDS.get(text(one.get("type")) or "0") if isinstance(one, dict) else None
-        version = text(one.get("date_sighting")) if kind else ""
-        if kind is None or not text(one.get("uuid")):
-            continue
-        try:
-            at = moment.micros(version)
-        except BadInput:
-            continue
-        word = Word(of=text(item.get("uuid")), kind=kind, count=1, first=at, last=at)
-        yield jsondoc.storable(
-            SourceObject(
-                object_id=text(one["uuid"]),
-                type="sighting",
-                version=version,
-                modified=at,
-                marking=marking,
-                raw=msgspec.json.encode(one),
-                digest=sha256(msgspec.json.encode([word.of, kind, version])).digest(),
-                words=(word,),
-            )
+def _sighting(item: Any, of: str, marking: Tlp) -> SourceObject:
+    """An attribute's sighting, under the attribute's marking."""
+    kind = _KINDS.get(text(item.get("type"))) if isinstance(item, dict) else None
+    if kind is None or not text(item.get("uuid")):
+        raise BadInput("misp.sighting", location=Location(field="Sighting", value=of))
+    at = moment.of(item, "date_sighting")
+    return jsondoc.storable(
+        SourceObject(
+            object_id=text(item["uuid"]),
+            type="sighting",
+            marking=marking,
+            raw=msgspec.json.encode(item),
+            words=(Word(of=of, kind=kind, count=1, first=at, last=at),),
+            unversioned=True,
         )
+    )
 
 
 def _kind(item: Mapping[str, Any]) -> str:

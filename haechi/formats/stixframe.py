@@ -39,7 +39,7 @@ class Frames:
         self._kinds: dict[bytes, ValueType | None] = {}
 
     def read(self, raws: Sequence[bytes], around: Sequence[bytes] = ()) -> list[Read]:
-        """The objects in order; `around` are others' bytes (marking-definitions) that tell what these mean.
+        """The objects in order; `around` are the marking-definitions that the same source sent before.
 
         Raises BadInput for one that has no canonical form: of such a thing there is no digest.
         """
@@ -88,13 +88,14 @@ class Frames:
     def _slow(self, raws: Sequence[bytes], around: Sequence[bytes], related: frozenset[bytes]) -> Iterator[Read]:
         canonicals = [canonical(raw) for raw in raws]
         envelope = b'{"objects":[' + b",".join(raws) + b"]}"
-        parsed = list(stix.parse(envelope, marking=self._marking, definitions=around))
+        parsed = stix.parse(envelope, marking=self._marking, definitions=around)
         for raw, form, read in zip(raws, canonicals, parsed, strict=True):
+            digest = hashlib.sha256(form).digest()
             if isinstance(read, SourceObject):
                 read = msgspec.structs.replace(read, raw=raw)
                 if form == raw and read.object_id.encode() not in related:
                     self._remember(raw, read)
-            yield hashlib.sha256(form).digest(), read
+            yield digest, read
 
     def _remember(self, raw: bytes, read: SourceObject) -> None:
         """Keep the frame of an object in canonical form if id and pattern are just the two that are split off."""

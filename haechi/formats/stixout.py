@@ -170,6 +170,20 @@ def class_identity(*, id: str, sector: str, created: int, creator: str) -> bytes
     return _identity(id, sector or "unknown sector", "class", sector, created, creator, "")
 
 
+def sectors_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The sectors, in our words, that a STIX identity's `sectors` name; a word that isn't ours stays as it is.
+
+    >>> sectors_of(["technology", "semiconductor", "retail"])
+    ('semiconductor', 'retail')
+    """
+    left, found = list(dict.fromkeys(names)), list[str]()
+    for sector, words in sorted(SECTORS.items(), key=lambda item: -len(item[1])):
+        if all(word in left for word in words):
+            found.append(sector)
+            left = [word for word in left if word not in words]
+    return (*found, *left)
+
+
 def _identity(id: str, name: str, kind: str, sector: str, created: int, creator: str, country: str) -> bytes:
     document: dict[str, Any] = {
         "type": "identity",

@@ -9,6 +9,7 @@ import re
 from typing import Final
 from uuid import uuid4
 
+IDS: Final = "ids"  # the purpose of the secret that ids hang on
 LONGEST_TYPE: Final = 250  # characters: STIX 2.1, section 2.9 and 11.1
 _FORM: Final = re.compile(
     rf"([a-z0-9](?:[a-z0-9-]{{0,{LONGEST_TYPE - 2}}}[a-z0-9])?)--"
@@ -29,6 +30,14 @@ def keyed(secret: bytes, kind: str, *parts: str) -> str:
     message = "".join([f"{len(part)}:{part}" for part in (kind, *parts)])
     found = hmac.digest(secret, message.encode(errors="surrogatepass"), "sha256").hex()
     return f"{kind}--{found[:8]}-{found[8:12]}-4{found[13:16]}-{_VARIANT[found[16]]}{found[17:20]}-{found[20:32]}"
+
+
+def of_unit(secret: bytes, *, source: str, object_id: str, type: str, value: str) -> str:
+    """The indicator id under which one value of a list (or of a MISP attribute) leaves this node.
+
+    `secret` is node.keys.secret(home, IDS). What is released and what is sighted must name it the same way.
+    """
+    return keyed(secret, "indicator", source, object_id, type, value)
 
 
 def random(kind: str) -> str:

@@ -176,7 +176,8 @@ def _merge(
     log = home.audit()
     with home.catalog().begin() as conn:
         source_id, default = indicator_load.source_id(conn, source, marking, own=own)
-        found = _parsed(home, file, detected.format, str(path), default, kind, context)
+        definitions = indicators.marking_definitions(conn, source_id)
+        found = _parsed(home, file, detected.format, str(path), default, kind, context, definitions)
         loaded = indicator_load.load(
             conn,
             source_id,
@@ -194,7 +195,14 @@ def _merge(
 
 
 def _parsed(
-    home: Home, file: BinaryIO, format: Format, path: str, marking: Tlp, kind: ValueType | None, context: Context
+    home: Home,
+    file: BinaryIO,
+    format: Format,
+    path: str,
+    marking: Tlp,
+    kind: ValueType | None,
+    context: Context,
+    definitions: Sequence[bytes],
 ) -> Iterator[SourceObject | BadInput | NoIndicator]:
     if format is Format.PLAIN:
         return plain.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
@@ -202,7 +210,8 @@ def _parsed(
         return csvlist.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
     if format is Format.MISP:
         return _misp(home, file, path, marking)
-    return stix.parse(file.read(jsondoc.MAX_BYTES + 1), path=path, marking=marking)
+    data = file.read(jsondoc.MAX_BYTES + 1)
+    return stix.parse(data, path=path, marking=marking, definitions=definitions)
 
 
 def _misp(home: Home, file: BinaryIO, path: str, marking: Tlp) -> Iterator[SourceObject | BadInput | NoIndicator]:

@@ -180,6 +180,10 @@ def test_sightings_beside_an_attribute() -> None:
     assert words == {
         f"s{number}": (Word(of="u", kind=kind, count=1, first=at, last=at),) for number, kind in enumerate(Kind)
     }
+    assert {each.reason for each in found if isinstance(each, BadInput)} == {
+        "a sighting without a UUID or of a type that MISP doesn't have",
+        "not a time",
+    }
     assert isinstance(found[-1], NoIndicator)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haechi.model.stixid import keyed, random, type_of
+from haechi.model.stixid import keyed, of_unit, random, type_of
 
 SECRET = bytes(32)
 
@@ -25,6 +25,13 @@ def test_other_parts_give_another_id_wherever_one_is_cut(one: list[str], two: li
 
 def test_a_lone_surrogate_is_no_fault() -> None:
     assert type_of(keyed(SECRET, "indicator", "\ud800")) == "indicator"
+
+
+def test_a_value_of_a_list_has_one_id_for_each_source_and_list() -> None:
+    names = [("a", "l", "ipv4", "192.0.2.1"), ("b", "l", "ipv4", "192.0.2.1"), ("a", "m", "ipv4", "192.0.2.1")]
+    ids = {of_unit(SECRET, source=s, object_id=o, type=t, value=v) for s, o, t, v in [*names, *names]}
+    assert len(ids) == 3
+    assert {type_of(id) for id in ids} == {"indicator"}
 
 
 def test_random_ids_are_well_formed() -> None:

@@ -56,6 +56,7 @@ COLLECTION = Table(
     Column("recipient_id", ID, ForeignKey("recipient.id"), nullable=False),
     Column("name", Text, nullable=False),  # indicators | sightings | inbox (what the recipient may write)
     Column("size", BigInteger, nullable=False),  # leaves of its Merkle tree
+    Column("last_seq", BigInteger, nullable=False, server_default="0"),  # of its last row
     Column("frontier", LargeBinary, nullable=False),  # model.merkle.Tree
     UniqueConstraint("recipient_id", "name"),
     sqlite_autoincrement=True,
@@ -143,6 +144,15 @@ LEDGER = Table(
         "seq",
         sqlite_where=text("type IS NOT NULL"),
         postgresql_where=text("type IS NOT NULL"),
+    ),
+    # What no page shows, and what was withdrawn: few among many, asked for at every sync.
+    Index("ix_ledger_hidden", "collection_id", "seq", sqlite_where=text("live = 0"), postgresql_where=text("live = 0")),
+    Index(
+        "ix_ledger_withdrawn",
+        "recipient_id",
+        "seq",
+        sqlite_where=text("action = 2"),
+        postgresql_where=text("action = 2"),
     ),
     sqlite_with_rowid=False,
 )

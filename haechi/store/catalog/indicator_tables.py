@@ -58,6 +58,10 @@ OBJECT = Table(
     UniqueConstraint("source_id", "object_id"),
     Index("ix_object_list", "source_id", "list_name"),
     Index("ix_object_changed", "changed"),
+    # The few among a million that are no indicators.
+    Index(
+        "ix_object_type", "type", sqlite_where=text("type <> 'indicator'"), postgresql_where=text("type <> 'indicator'")
+    ),
     sqlite_autoincrement=True,
 )
 

@@ -94,6 +94,7 @@ class _Head:
         self.recipient_id, self.seq, self.date, self._now = recipient_id, found.last_seq, found.last_date, now
         rows = conn.execute(select(COLLECTION).where(COLLECTION.c.recipient_id == recipient_id)).all()
         self.trees = {row.id: Tree(row.size, row.frontier) for row in rows}
+        self._last = {row.id: row.last_seq for row in rows}
         self.names = {row.name: row.id for row in rows}
 
     def next(self, collection_id: int, leaf: bytes) -> tuple[int, int]:
@@ -101,6 +102,7 @@ class _Head:
         self.seq += 1
         self.date = max(self.date + 1, self._now)
         self.trees[collection_id].add(leaf)
+        self._last[collection_id] = self.seq
         return self.seq, self.date
 
     def store(self, conn: Connection) -> None:
@@ -108,7 +110,8 @@ class _Head:
             update(RECIPIENT).where(RECIPIENT.c.id == self.recipient_id).values(last_seq=self.seq, last_date=self.date)
         )
         for id, tree in self.trees.items():
-            conn.execute(update(COLLECTION).where(COLLECTION.c.id == id).values(size=tree.size, frontier=tree.frontier))
+            grown = {"size": tree.size, "frontier": tree.frontier, "last_seq": self._last[id]}
+            conn.execute(update(COLLECTION).where(COLLECTION.c.id == id).values(**grown))
 
 
 def write(

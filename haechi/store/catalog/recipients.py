@@ -57,6 +57,7 @@ class CollectionRow(msgspec.Struct, frozen=True, kw_only=True):
     recipient_id: int
     name: str
     size: int
+    last_seq: int  # of its last row in the ledger; 0 where it has none
     frontier: bytes
 
 

@@ -31,6 +31,8 @@ OWN_SIGHTING = Table(
     Column("count", BigInteger, nullable=False),
     Column("first", BigInteger, nullable=False),
     Column("last", BigInteger, nullable=False),
+    Column("created", BigInteger, nullable=False),  # of the sighting's first version, and of its latest
     Column("modified", BigInteger, nullable=False),
+    Index("ix_own_sighting_id", "sighting_id"),
     sqlite_with_rowid=False,
 )

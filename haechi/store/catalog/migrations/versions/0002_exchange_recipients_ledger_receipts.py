@@ -73,6 +73,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("recipient_id", "seq", name=op.f("pk_ledger")),
         sqlite_with_rowid=False,
     )
+    op.create_index(
+        "ix_ledger_hidden",
+        "ledger",
+        ["collection_id", "seq"],
+        unique=False,
+        sqlite_where=sa.text("live = 0"),
+        postgresql_where=sa.text("live = 0"),
+    )
     op.create_index("ix_ledger_object", "ledger", ["recipient_id", "object_id", "live", "version"], unique=False)
     op.create_index(
         "ix_ledger_page",
@@ -83,6 +91,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("type IS NOT NULL"),
     )
     op.create_index("ix_ledger_unit", "ledger", ["recipient_id", "object_row", "value_id", "live"], unique=False)
+    op.create_index(
+        "ix_ledger_withdrawn",
+        "ledger",
+        ["recipient_id", "seq"],
+        unique=False,
+        sqlite_where=sa.text("action = 2"),
+        postgresql_where=sa.text("action = 2"),
+    )
     op.create_table(
         "nonce",
         sa.Column("key_id", sa.Text(), nullable=False),
@@ -105,10 +121,12 @@ def upgrade() -> None:
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("first", sa.BigInteger(), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("modified", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("object_row", "value_id", "sector", name=op.f("pk_own_sighting")),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_own_sighting_id", "own_sighting", ["sighting_id"], unique=False)
     op.create_table(
         "peer_state",
         sa.Column(
@@ -190,6 +208,7 @@ def upgrade() -> None:
         sa.Column("recipient_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("last_seq", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("frontier", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["recipient_id"], ["recipient.id"], name=op.f("fk_collection_recipient_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_collection")),
@@ -273,6 +292,14 @@ def upgrade() -> None:
     op.add_column("object", sa.Column("creator", sa.Text(), server_default=sa.text("''"), nullable=False))
     op.add_column("object", sa.Column("changed", sa.BigInteger(), server_default="0", nullable=False))
     op.create_index("ix_object_changed", "object", ["changed"], unique=False)
+    op.create_index(
+        "ix_object_type",
+        "object",
+        ["type"],
+        unique=False,
+        sqlite_where=sa.text("type <> 'indicator'"),
+        postgresql_where=sa.text("type <> 'indicator'"),
+    )
     op.add_column("object_version", sa.Column("iep", sa.Text(), nullable=True))
     op.add_column("source", sa.Column("own", sa.SmallInteger(), server_default="0", nullable=False))
     op.add_column(
