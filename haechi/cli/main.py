@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "lookup": "haechi.cli.lookup",
     "sightings": "haechi.cli.sightings",
     "quarantine": "haechi.cli.quarantine",
+    "feed": "haechi.cli.feed",
     "misp": "haechi.cli.misp",
     "audit": "haechi.cli.audit",
     "lake": "haechi.cli.lake",

@@ -203,6 +203,11 @@ def marking_definitions(conn: Connection, source_id: int) -> list[bytes]:
     return [bytes(row[0]) for row in rows]
 
 
+def default_marking(conn: Connection, source_id: int) -> Tlp:
+    """What a source's unmarked objects get."""
+    return Tlp(conn.execute(text("SELECT marking FROM source WHERE id = :id"), {"id": source_id}).scalar_one())
+
+
 def batched(items: Iterable[int], size: int = 500) -> Iterator[list[int]]:
     """The items in lists that every database takes as parameters."""
     iterator = iter(items)
