@@ -2,7 +2,7 @@
 
 The caller walks: `members` enters an object, `items` an array, `value` cuts the value that stands there, `skip` passes
 it. Structure is checked where one walks and brackets everywhere; what a piece holds is its decoder's affair. Grammar:
-RFC 8259.
+RFC 8259. However deep a piece is, it is cut out or passed without recursion; its decoder refuses it then, alone.
 """
 
 import re
@@ -16,7 +16,7 @@ from haechi.model.location import Location
 
 MAX_PART: Final = 16 << 20  # bytes of one value that is cut out
 MAX_KEY: Final = 4096
-_DEEPEST: Final = 200
+_DEEPEST: Final = 200  # objects and arrays that are entered
 _FILL: Final = 1 << 20  # bytes to read at a time where blocks are smaller
 
 _STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
@@ -121,7 +121,6 @@ class Walk:
                 sign = self._window[found.start()]
                 if sign in b"{[":
                     depth += 1
-                    self._check_depth(depth)
                 elif sign in b"}]":
                     depth -= 1
             if depth == 0:
@@ -177,7 +176,6 @@ class Walk:
             sign = self._window[token.start()]
             if sign in b"{[":
                 depth += 1
-                self._check_depth(depth)
             elif sign in b"}]":
                 depth -= 1
                 if depth == 0:
@@ -196,10 +194,7 @@ class Walk:
 
     def _enter(self) -> None:
         self._depth += 1
-        self._check_depth(0)
-
-    def _check_depth(self, more: int) -> None:
-        if self._depth + more > _DEEPEST:
+        if self._depth > _DEEPEST:
             raise BadInput("json.deep", location=self._place())
 
     def _take(self, sign: str) -> None:

@@ -20,6 +20,7 @@ from haechi.exchange.taxii import client
 from haechi.exchange.taxii.client import Page, Position, Pull
 from haechi.formats import misp, stix
 from haechi.formats.jsondoc import NoIndicator
+from haechi.formats.jsonstream import MAX_PART
 from haechi.model.errors import BadInput, HaechiError
 from haechi.model.location import Location
 from haechi.model.source_object import INDICATOR, SourceObject
@@ -173,16 +174,31 @@ class _Run:
         """A page's objects and the place behind it, in one transaction."""
         at = page.position
         with self._home.catalog().begin() as conn:
-            if page.objects:
+            objects = [one for one in page.objects if self._readable(one)]
+            if objects:
                 marking = indicators.marking_definitions(conn, self._feed.source_id)
-                envelope = b'{"objects":[' + b",".join(page.objects) + b"]}"
+                envelope = b'{"objects":[' + b",".join(objects) + b"]}"
                 default = indicators.default_marking(conn, self._feed.source_id)
                 found = stix.parse(envelope, path=self._feed.url, marking=default, definitions=marking)
                 self._load(conn, found)
             feeds.save(conn, self._feed.id, added_after=at.added_after, next=at.cursor, etag=at.etag)
+        for _ in range(page.left_out):
+            self._told.refuse(BadInput("json.large_part", location=Location(path=self._feed.url), most=MAX_PART >> 20))
         self._told.pages += 1
-        self._told.objects += len(page.objects)
+        self._told.objects += len(page.objects) + page.left_out
         self._progress(self._feed.name, self._told.objects)
+
+    def _readable(self, one: bytes) -> bool:
+        """Whether an object is JSON at all; what isn't is refused alone."""
+        try:
+            msgspec.json.decode(one)
+        except RecursionError:
+            self._told.refuse(BadInput("json.deep", location=Location(path=self._feed.url)))
+            return False
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._told.refuse(BadInput("json.invalid", location=Location(path=self._feed.url), cause=str(error)))
+            return False
+        return True
 
     def _keep_event(self, event: Event) -> None:
         """An event's attributes and its version, in one transaction; one that can't be read is refused as a whole."""

@@ -18,6 +18,7 @@ import msgspec
 from haechi.exchange.asking import Asker, TooBig, Wait, checked, place
 from haechi.exchange.message import Request, Response
 from haechi.exchange.taxii import times
+from haechi.formats.jsonstream import Walk
 from haechi.model.errors import BadInput, NodeCannot, NotFound
 
 PAGE: Final = 1000  # objects asked for at once
@@ -54,6 +55,7 @@ class Page:
 
     objects: tuple[bytes, ...]
     position: Position
+    left_out: int = 0  # objects that were too long
 
 
 Step = Request | Wait | Page
@@ -62,11 +64,12 @@ _Ask = Generator[Step, Response | TooBig | None, Response]
 
 
 class _Envelope(msgspec.Struct):
-    """A page (TAXII 2.1, 3.7), its objects as they stand."""
+    """A page (TAXII 2.1, 3.7), its objects as they stand: one that can't be read is no reason to lose the others."""
 
     more: Any = False
     next: Any = None
-    objects: list[msgspec.Raw] = []
+    objects: list[bytes] = []
+    left_out: int = 0  # objects longer than jsonstream.MAX_PART
 
 
 class _Tolerant(msgspec.Struct):
@@ -199,12 +202,12 @@ class Pull:
                 answer = yield from self._page(url, course.filter, "", "")
             if answer is None or answer.status == 304:
                 return
-            found = _decoded(answer, _Envelope)
+            found = _envelope(answer)
             fresh = course.sees(found, _last(answer))
             settled = course.position()
             if number == 0 and not course.more and settled.added_after == self._position.added_after:
                 settled = replace(settled, etag=answer.headers.get("etag", "")[:_LONGEST])
-            yield Page(tuple(map(bytes, found.objects)) if fresh else (), settled)
+            yield Page(tuple(found.objects) if fresh else (), settled, found.left_out if fresh else 0)
             if not course.more or not self._go_on(course, url, fresh=fresh):
                 return
 
@@ -271,6 +274,30 @@ def _decoded(answer: Response, kind: type[_T]) -> _T:
         return msgspec.json.decode(body if body.strip() else b"{}", type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput("feed.no_taxii", cause=str(error)) from None
+
+
+def _envelope(answer: Response) -> _Envelope:
+    found = _Envelope()
+    if not answer.body.strip():
+        return found
+    walk = Walk([answer.body])
+    try:
+        for key in walk.members():
+            if key == "objects" and walk.kind() == "[":
+                for _ in walk.items():
+                    one = walk.value()
+                    found.left_out += one is None
+                    found.objects += [] if one is None else [one]
+            elif key in ("more", "next"):
+                setattr(found, key, msgspec.json.decode(walk.value() or b"null"))
+            else:
+                walk.skip()
+        walk.end()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInput("feed.no_taxii", cause=str(error)) from None
+    except BadInput as error:
+        raise BadInput("feed.no_taxii", cause=error.message) from None
+    return found
 
 
 def _true(value: Any) -> bool:
