@@ -4,6 +4,7 @@ A second import of the same file changes nothing, so an import that was cut off 
 names files, sources and counts, never a value.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,9 @@ from haechi.store.catalog.indicator_load import Loaded
 # What stands beside lists in a folder and is none: read as a plain list, its links would become indicators.
 PROSE_NAMES: Final = ("license", "licence", "readme")
 PROSE_ENDINGS: Final = frozenset({".md", ".adoc", ".rst", ".html", ".htm", ".py"})
+# Beside the events of a MISP feed's folder: what they are, and unsalted digests of values that they hold anyway.
+_FEED_NAMES: Final = frozenset({"manifest.json", "hashes.csv"})
+_EVENT_NAME: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.json")
 SKIPPED: Final = "skipped"  # a file's format, where its name says that it is no list
 KEPT_REFUSALS: Final = 10_000  # named one by one; the rest are counted
 
@@ -120,7 +124,7 @@ def _check(home: Home, known_at: int | None, known_why: str) -> None:
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(found for found in path.rglob("*") if found.is_file() and not is_prose(found))
+            yield from sorted(found for found in path.rglob("*") if found.is_file() and _passed_by(found) is None)
         elif path != STDIN and not path.exists():
             raise NotFound("file.missing", path=str(path))
         else:
@@ -133,11 +137,22 @@ def is_prose(path: Path) -> bool:
     return name.startswith(PROSE_NAMES) or path.suffix.lower() in PROSE_ENDINGS
 
 
+def _passed_by(path: Path) -> Message | None:
+    """Why a file in a folder is no list; None where it may be one."""
+    if is_prose(path):
+        return Message("list_format.prose")
+    if path.name in _FEED_NAMES and any(_EVENT_NAME.fullmatch(each.name) for each in path.parent.iterdir()):
+        return Message("list_format.misp_feed")
+    return None
+
+
 def _passed_over(paths: Iterable[Path]) -> Iterator[Added]:
     for path in paths:
         if path.is_dir():
-            for file in sorted(found for found in path.rglob("*") if found.is_file() and is_prose(found)):
-                yield Added(path=str(file), format=SKIPPED, why=Message("list_format.prose"), source="")
+            for file in sorted(found for found in path.rglob("*") if found.is_file()):
+                why = _passed_by(file)
+                if why is not None:
+                    yield Added(path=str(file), format=SKIPPED, why=why, source="")
 
 
 def _add_file(home: Home, path: Path, *, meter: Meter, source: str, format: Format | None, **options: Any) -> Added:

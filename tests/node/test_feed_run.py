@@ -4,7 +4,8 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -19,11 +20,13 @@ from haechi.model.clock import FixedClock
 from haechi.model.errors import NodeCannot, NotFound
 from haechi.model.indicator import ValueType
 from haechi.model.marking import Tlp
-from haechi.node import feed, feed_run
+from haechi.node import feed, feed_run, mispfeed
 from haechi.node.feed import Kind, Login
 from haechi.node.feed_run import run
 from haechi.node.home import Home
-from haechi.store.catalog import feeds, indicators
+from haechi.store.catalog import feeds, indicators, ledger
+from haechi.store.catalog.ledger import Outgoing
+from tests.exchange.taxii.shared import recipient
 
 NOW = 1_800_000_000_000_000
 DAY = 86_400_000_000
@@ -326,3 +329,36 @@ def test_a_misp_feed_only_what_changed(home: Home, odd: Callable[[Answer], Odd])
     (told,) = run(home)
     assert (told.missed, told.bad) == (1, True)
     assert "couldn't be had" in str(told.refused[0])
+
+
+def test_what_one_node_exports_another_pulls_under_the_same_labels(home: Home, tmp_path: Path) -> None:
+    other = Home.init(tmp_path / "kr", party="KrCERT", country="KR", sector="government", clock=FixedClock(NOW))
+    found = [indicator(1), indicator(2, marking=Tlp.CLEAR), indicator(3, marking=Tlp.AMBER_STRICT)]
+    with home.catalog().begin() as conn:
+        who = recipient(conn, "KrCERT")
+        rows = [Outgoing("indicators", one["id"], "indicator", 1, json.dumps(one).encode(), 1, 0, "") for one in found]
+        ledger.write(conn, who.id, rows, now=NOW)
+    folder = tmp_path / "feed"
+    mispfeed.export(home, "KrCERT", folder)
+
+    class Files(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    feed.add(
+        other,
+        f"http://127.0.0.1:{server.server_port}/",
+        name="tw",
+        kind=Kind.MISP,
+        marking=Tlp.CLEAR,
+        allow_private=True,
+    )
+    (told,) = run(other)
+    server.shutdown()
+    server.server_close()
+    assert (told.added, told.missed, told.error) == (3, 0, None)
+    with other.catalog().connect() as conn:
+        known = {value.id: value.text for value in indicators.of_type(conn, ValueType.DOMAIN)}
+        labels = {one.value.text: one.marking for one in indicators.assertions_of(conn, known)}
+    assert labels == {"c1.example": Tlp.GREEN, "c2.example": Tlp.CLEAR, "c3.example": Tlp.AMBER_STRICT}
