@@ -242,6 +242,27 @@ def stats(home: HomeOption = None, as_json: JsonOption = False) -> None:
         note(text("indicators.kept_out", count=found["warning_listed"]))
 
 
+@app.command(help=text("help.indicators.sources.command"))
+def sources(
+    limit: LimitOption = 100, home: HomeOption = None, as_json: JsonOption = False, as_jsonl: JsonlOption = False
+) -> None:
+    """Write each source with how far its word holds."""
+    from haechi.store.catalog import foreign_sightings
+
+    with Home.open(find_home(home)).catalog().connect() as conn:
+        found = foreign_sightings.trust(conn)
+    rows = [msgspec.to_builtins(one) | {"marking": one.marking.label} for one in found]
+    if not (as_json or as_jsonl):
+        rows = [row | {"own": text("indicators.yes") if row["own"] else ""} for row in rows]
+    columns = {
+        key: text(f"indicators.{key}") for key in ("source", "own", "marking", "assertions", "confirmed", "refuted")
+    }
+    emit_rows(
+        "sources", rows, columns=columns, right=["assertions", "confirmed", "refuted"], total=len(rows), limit=limit,
+        as_json=as_json, as_jsonl=as_jsonl,
+    )  # fmt: skip
+
+
 def _stats(found: dict[str, Any]) -> tables.Table:
     rows: list[list[object]] = []
     for name, value in found.items():

@@ -23,7 +23,7 @@ from haechi.cli.output import (
     write_table,
 )
 from haechi.formats.moment import micros
-from haechi.messages.catalogue import catalogue, text
+from haechi.messages.catalogue import catalogue, language, text
 from haechi.model.errors import BadInput
 from haechi.node.home import Home, find_home
 from haechi.node.quarantine import Chosen, opened, parse, record
@@ -103,7 +103,7 @@ def _short(reason: str) -> str:
 
 def _explained(reason: str) -> str:
     """What a reason means; a newer Haechi may have written one that this one has no text for."""
-    return text(reason) if reason in catalogue() else reason
+    return text(reason) if reason in catalogue(language()) else reason
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,18 +2,22 @@
 
 from dataclasses import dataclass, field
 
-from haechi.store.catalog.recipients import RecipientRow
+from haechi.store.catalog.recipients import CollectionRow, RecipientRow
 
 BASIC, BEARER, CERTIFICATE, SIGNATURE = "basic", "bearer", "certificate", "signature"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A recognised caller. `collections` names those that the login is bound to; empty means all of the recipient's."""
+    """A recognised caller. `collections` names those that the login is bound to; empty means all of the recipient's.
+
+    `known` are the recipient's collections, where the edge has them at hand; empty: they are looked up.
+    """
 
     recipient: RecipientRow
     how: str  # basic | bearer | certificate | signature
     collections: frozenset[str] = field(default_factory=frozenset)
+    known: tuple[CollectionRow, ...] = ()
 
     @property
     def is_peer(self) -> bool:

@@ -112,7 +112,7 @@ class Feed:
         after, more = 0, True
         while more:
             place = Place(recipient_id=self._recipient.id, collection_id=self._collection, after=after, limit=_PAGE)
-            found, more = slices.page(conn, place, Wanted(types=types))
+            found, more = slices.released(conn, place, Wanted(types=types))
             if found:
                 yield found
                 after = found[-1].date_added

@@ -181,12 +181,7 @@ def _attribute(
         yield error.at(location)
         return
     yield found
-    sightings = item.get("Sighting")
-    for one in sightings if isinstance(sightings, list) else ():
-        try:
-            yield _sighting(one, found.object_id, found.marking)
-        except BadInput as error:
-            yield error.at(msgspec.structs.replace(error.location, path=path))
+    yield from _sightings(item.get("Sighting"), found.object_id, found.marking, path)
 
 
 def _indicator(
@@ -208,7 +203,7 @@ def _indicator(
         marking=said.marking(default),
         pap=said.pap(),
         context=_context(item, scope, said, about),
-        raw=raw,
+        raw=raw if "Sighting" not in item else msgspec.json.encode({k: v for k, v in item.items() if k != "Sighting"}),
         digest=sha256(msgspec.json.encode([item.get(name) for name in _CONTENT])).digest(),
         values=values,
         patterns=patterns,
@@ -216,11 +211,19 @@ def _indicator(
     )
 
 
+def _sightings(found: Any, of: str, marking: Tlp, path: str) -> Iterator[SourceObject | BadInput]:
+    for one in found if isinstance(found, list) else ():
+        try:
+            yield _sighting(one, of, marking)
+        except BadInput as error:
+            yield error.at(Location(path=path, field=f"sighting of attribute {of}", value=error.location.value))
+
+
 def _sighting(item: Any, of: str, marking: Tlp) -> SourceObject:
     """An attribute's sighting, under the attribute's marking."""
     kind = _KINDS.get(text(item.get("type"))) if isinstance(item, dict) else None
     if kind is None or not text(item.get("uuid")):
-        raise BadInput("misp.sighting", location=Location(field="Sighting", value=of))
+        raise BadInput("misp.sighting")
     at = moment.of(item, "date_sighting")
     return jsondoc.storable(
         SourceObject(

@@ -162,6 +162,8 @@ def _context(item: Mapping[str, Any], own_id: str, known: Around) -> tuple[Conte
 
 
 def _once(related: tuple[str, ...], said: tuple[str, ...]) -> tuple[str, ...]:
+    if not related and not said:
+        return ()
     return tuple(dict.fromkeys([*related, *(name[:LONGEST_NAME] for name in said)]))
 
 

@@ -3,7 +3,6 @@
 Each refusal is of one object; those around it go through. Source: STIX 2.1, sections 2.9, 3.1 and 3.2.
 """
 
-import re
 from typing import Any, Final
 
 import msgspec
@@ -17,8 +16,9 @@ from haechi.model.stixid import type_of
 MAX_OBJECT: Final = 8 << 20  # bytes: an artifact's payload of some megabytes fits
 MAX_DEPTH: Final = 64  # brackets in brackets; real objects have fewer than ten
 _VERSIONS: Final = frozenset({"2.0", "2.1"})
-# What may have no RFC 8785 form, and so could never be given on: a long number, an exponent, a lone surrogate.
-_DOUBTFUL: Final = re.compile(rb"[0-9]{16}|[:\[,\s]-?[0-9.]+[eE]|\\u[dD]")
+# What may have no RFC 8785 form, and so could never be given on; the decoder refuses the rest (1e999, lone surrogates).
+_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
+_LONG: Final = b"0" * 16  # digits: more than RFC 8785 can say of an integer, or a fraction's
 
 
 def checked(raw: bytes) -> dict[str, Any]:
@@ -35,9 +35,12 @@ def checked(raw: bytes) -> dict[str, Any]:
         raise BadInput("stix.no_id", location=Location(field="id", value=text(own_id)), type=kind[:80])
     if text(version) not in _VERSIONS:
         raise BadInput("stix.spec_version", location=Location(field="spec_version", value=text(version)))
+    creator = item.get("created_by_ref")
+    if creator is not None and (not isinstance(creator, str) or type_of(creator) != "identity"):
+        raise BadInput("stix.creator", location=Location(field="created_by_ref", value=text(creator)))
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _deeper(item, MAX_DEPTH):
         raise BadInput("stix.deep", most=MAX_DEPTH)
-    if _DOUBTFUL.search(raw):
+    if _LONG in raw.translate(_ZEROS):
         canonical(raw)
     return item
 

@@ -60,7 +60,7 @@ def _message(plain: Any) -> Message:
 
 
 @cache
-def catalogue(lang: str = DEFAULT_LANGUAGE) -> dict[str, str]:
+def catalogue(lang: str) -> dict[str, str]:
     """All messages of a language by id. Raises MessageError where there is no such language."""
     sources = sorted((FOLDER / lang).glob("*.toml"))
     if not sources:

@@ -7,7 +7,7 @@ Exit statuses follow: 1 problem in the input, 2 usage, 3 the node or a peer can'
 
 from typing import Any, Self
 
-from haechi.messages.catalogue import Message, catalogue, text
+from haechi.messages.catalogue import Message, catalogue, language, text
 from haechi.model.location import Location
 
 
@@ -35,7 +35,7 @@ class HaechiError(Exception):
     def advice(self) -> str:
         """The sentence that says what to do next; "" where nothing can be said."""
         advice = f"error.{self.id}.advice"
-        return text(advice, **self.arguments) if advice in catalogue() else ""
+        return text(advice, **self.arguments) if advice in catalogue(language()) else ""
 
     def __str__(self) -> str:
         reason, advice = self.reason, self.advice

@@ -3,8 +3,10 @@
 The secrets are made here, shown once and kept nowhere; the audit log names the consumer, never a secret.
 """
 
+import hashlib
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
@@ -14,6 +16,7 @@ from sqlalchemy import Connection
 from haechi.model.errors import BadInput, NotFound, UsageError
 from haechi.model.location import Location
 from haechi.model.release import Relation
+from haechi.node import keys
 from haechi.node.home import Home
 from haechi.store.catalog import credentials, ownership, recipients
 from haechi.store.catalog.credentials import BASIC, BEARER, CERTIFICATE, CredentialRow
@@ -56,13 +59,15 @@ def add(
     party: str = "",
     collections: Sequence[str] = (),
     certificate: bytes | None = None,
+    secret_file: Path | None = None,
 ) -> tuple[RecipientRow, Secrets]:
     """A new consumer and its secrets. `party` is the party's UUID where it has one; `certificate` a client's, in DER.
 
-    Raises `BadInput` for a name or country that is none, `UsageError` for a collection that is none, `Conflict` where
+    The secrets are also written into `secret_file`, a new file that its owner alone can read. Raises `BadInput` for a name or country that is none, `UsageError` for a collection that is none, `Conflict` where
     the party is a recipient already.
     """
     bound = _collections(collections)
+    _refuse_existing(secret_file)
     log, now = home.audit(), home.clock.now()
     with home.catalog().begin() as conn:
         added = recipients.add(
@@ -81,6 +86,7 @@ def add(
             credentials.set_secret(conn, added.id, kind=CERTIFICATE, name=named, said=named, collections=bound, now=now)
         details = {"name": added.name, "relation": relation.value, "collections": list(bound), "person": person}
         log.append("consumer.add", subject=f"party:{added.uuid}", details=details)
+        _keep(secret_file, made)
     return added, made
 
 
@@ -93,14 +99,16 @@ def every(home: Home) -> list[Consumer]:
         ]
 
 
-def rotate(home: Home, who: str) -> Secrets:
+def rotate(home: Home, who: str, *, secret_file: Path | None = None) -> Secrets:
     """New secrets for a consumer; the old ones end with this. `NotFound` where there is none of that name or UUID."""
+    _refuse_existing(secret_file)
     log, now = home.audit(), home.clock.now()
     with home.catalog().begin() as conn:
         found = _find(conn, who)
         logins = [one for one in credentials.every(conn, found.id) if one.revoked_at is None]
         made = _give(conn, found, logins[0].collections if logins else (), now)
         log.append("consumer.rotate", subject=f"party:{found.uuid}", details={"name": found.name})
+        _keep(secret_file, made)
     return made
 
 
@@ -117,9 +125,19 @@ def revoke(home: Home, who: str) -> RecipientRow:
 
 def certificate_name(certificate: bytes) -> str:
     """What a client certificate (DER) is known by: the SHA-256 of all of it."""
-    import hashlib
-
     return f"sha256:{hashlib.sha256(certificate).hexdigest()}"
+
+
+def _refuse_existing(path: Path | None) -> None:
+    if path is not None and path.exists():
+        raise UsageError("consumer.secret_file", path=str(path))
+
+
+def _keep(path: Path | None, made: Secrets) -> None:
+    """The secrets into their file, before anything counts: a full disk must not lose them."""
+    if path is not None:
+        fields = {"user": made.user, "secret": made.secret, "token": made.token}
+        keys.write_private(path, "".join(f'{name} = "{value}"\n' for name, value in fields.items()).encode())
 
 
 def _find(conn: Connection, who: str) -> RecipientRow:

@@ -29,7 +29,7 @@ from haechi.node import indicators as node_indicators
 from haechi.node.feed import Kind
 from haechi.node.home import Home
 from haechi.node.http import Client
-from haechi.store.catalog import feeds, indicator_load, indicators
+from haechi.store.catalog import feeds, indicator_load
 from haechi.store.catalog.feeds import FeedRow
 
 KEPT_REFUSALS: Final = 1_000  # named one by one; the rest are counted
@@ -176,9 +176,9 @@ class _Run:
         with self._home.catalog().begin() as conn:
             objects = [one for one in page.objects if self._readable(one)]
             if objects:
-                marking = indicators.marking_definitions(conn, self._feed.source_id)
+                marking = indicator_load.marking_definitions(conn, self._feed.source_id)
                 envelope = b'{"objects":[' + b",".join(objects) + b"]}"
-                default = indicators.default_marking(conn, self._feed.source_id)
+                default = indicator_load.default_marking(conn, self._feed.source_id)
                 found = stix.parse(envelope, path=self._feed.url, marking=default, definitions=marking)
                 self._load(conn, found)
             feeds.save(conn, self._feed.id, added_after=at.added_after, next=at.cursor, etag=at.etag)
@@ -205,7 +205,7 @@ class _Run:
         path = f"{event.uuid}.json"
         try:
             with self._home.catalog().begin() as conn:
-                default = indicators.default_marking(conn, self._feed.source_id)
+                default = indicator_load.default_marking(conn, self._feed.source_id)
                 self._load(conn, misp.parse(event.body, path=path, marking=default))
                 feeds.took(conn, self._feed.id, event.uuid, event.version)
         except BadInput as error:

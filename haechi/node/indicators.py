@@ -191,7 +191,7 @@ def _merge(
     log = home.audit()
     with home.catalog().begin() as conn:
         source_id, default = indicator_load.source_id(conn, source, marking, own=own)
-        definitions = indicators.marking_definitions(conn, source_id)
+        definitions = indicator_load.marking_definitions(conn, source_id)
         found = _parsed(home, file, detected.format, str(path), default, kind, context, definitions)
         loaded = indicator_load.load(
             conn,

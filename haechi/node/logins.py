@@ -1,46 +1,84 @@
 """Who a request comes from: HTTP Basic, a bearer token, or a client certificate that a TLS proxy vouches for.
 
-Source: RFC 7617, RFC 6750, RFC 9440. A recognised login's last use is written at most once a minute.
+Source: RFC 7617, RFC 6750, RFC 9440. What was checked is remembered until any login changes: the count of changes is
+asked at every request, so one that is revoked ends with the next.
 """
 
 import base64
 import binascii
+import hashlib
+from collections import OrderedDict
 from typing import Final
+
+import msgspec
+from sqlalchemy import Connection
 
 from haechi.exchange.caller import Caller
 from haechi.exchange.message import Request
 from haechi.node.consumers import certificate_name
 from haechi.node.home import Home
-from haechi.store.catalog import credentials
-from haechi.store.catalog.credentials import BASIC, BEARER, CERTIFICATE, Login
+from haechi.store.catalog import credentials, recipients
+from haechi.store.catalog.credentials import BASIC, BEARER, CERTIFICATE
 
 CLIENT_CERT: Final = "client-cert"
 _LONGEST: Final = 1024  # characters of an Authorization field
 _LONGEST_CERT: Final = 16_384
+_MOST: Final = 1_000  # logins remembered
 
 
-def recognise(home: Home, request: Request) -> Caller | None:
-    """The caller that the request's header fields show; None where they show none, or a wrong one.
+class Known(msgspec.Struct, kw_only=True):
+    """A caller and the login that it used; `used_at` is its last use as written, microseconds UTC."""
 
-    A Client-Cert field counts here: the edge takes it out unless it came from the TLS proxy in front.
-    """
-    found = _said(request)
-    if found is None:
-        return None
-    kind, name, said = found
-    now = home.clock.now()
-    with home.catalog().connect() as conn:
-        login = credentials.check(conn, kind, name, said)
-    if login is None:
-        return None
-    if credentials.is_stale(login, now):
-        _used(home, login, now)
-    return Caller(login.recipient, kind, login.collections)
+    caller: Caller
+    credential_id: int
+    used_at: int | None
+    changes: int
 
 
-def _used(home: Home, login: Login, now: int) -> None:
-    with home.catalog().begin() as conn:
-        credentials.used(conn, login.credential_id, at=now)
+class Logins:
+    """The logins of a node's recipients."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._known: OrderedDict[tuple[str, str, bytes], Known] = OrderedDict()
+
+    def recognise(self, conn: Connection, request: Request) -> Known | None:
+        """The caller that the request's header fields show; None where they show none, or a wrong one.
+
+        A Client-Cert field counts here: the edge takes it out unless it came from the TLS proxy in front.
+        """
+        said = _said(request)
+        if said is None:
+            return None
+        kind, name, word = said
+        key = (kind, name, hashlib.sha256(word.encode(errors="surrogatepass")).digest())
+        changes = credentials.changes(conn)
+        known = self._known.get(key)
+        if known is not None and known.changes == changes:
+            return known
+        return self._checked(conn, key, word, changes)
+
+    def _checked(self, conn: Connection, key: tuple[str, str, bytes], word: str, changes: int) -> Known | None:
+        login = credentials.check(conn, key[0], key[1], word)
+        if login is None:
+            return None
+        mine = tuple(recipients.collections(conn, login.recipient.id))
+        caller = Caller(login.recipient, key[0], login.collections, mine)
+        found = Known(caller=caller, credential_id=login.credential_id, used_at=login.last_used_at, changes=changes)
+        self._known[key] = found
+        while len(self._known) > _MOST:
+            self._known.popitem(last=False)
+        return found
+
+    def stale(self, known: Known) -> bool:
+        """Whether the login's last use is to be written."""
+        return credentials.is_stale(known.used_at, self._home.clock.now())
+
+    def used(self, known: Known) -> None:
+        """Write that the login was used: at most once a minute, and never while a caller waits for a page."""
+        known.used_at = self._home.clock.now()
+        with self._home.catalog().begin() as conn:
+            credentials.used(conn, known.credential_id, at=known.used_at)
 
 
 def _said(request: Request) -> tuple[str, str, str] | None:

@@ -69,7 +69,7 @@ class Catalog:
         if self._frames is None:
             self._frames = Frames(marking)
         bodies = [row.body for row in rows if row.body is not None]
-        around = submissions.definitions(conn, source) if bodies else []
+        around = indicator_load.marking_definitions(conn, source) if bodies else []
         found = iter(self._frames.read(bodies, around))
         kept: list[received.Row] = []
         objects: list[SourceObject] = []

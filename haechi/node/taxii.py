@@ -1,4 +1,4 @@
-"""The TAXII server on a node's own catalog: one transaction a request, committed before its answer leaves."""
+"""The TAXII server on a node's own catalog, with its warning lists and its audit log."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,16 +28,15 @@ class _Keeper:
         self._home.audit().append(action, subject=subject, details=details, actor="taxii")
 
 
-def answer(home: Home, request: Request, caller: Caller) -> Response:
-    """Answer one request of a recognised caller. What was written is durable when this returns."""
-    service = Service(
-        title=text("taxii.title", party=home.config.party),
-        contact=home.config.party,
-        keeper=_Keeper(home),
-        now=home.clock.now(),
-    )
-    if request.method in ("POST", "DELETE"):
-        with home.catalog().begin() as conn:
-            return server.answer(request, caller, conn, service)
-    with home.catalog().connect() as conn:
-        return server.answer(request, caller, conn, service)
+def answer(home: Home, request: Request, caller: Caller, conn: Connection) -> Response:
+    """Answer one request of a recognised caller; POST and DELETE write, in the connection's transaction.
+
+    Its audit entries are on disk when this returns; what was taken in is durable once the transaction is committed.
+    """
+    return server.answer(request, caller, conn, service(home))
+
+
+def service(home: Home) -> Service:
+    """What the node says of itself at this moment."""
+    title = text("taxii.title", party=home.config.party)
+    return Service(title=title, contact=home.config.party, keeper=_Keeper(home), now=home.clock.now())

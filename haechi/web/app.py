@@ -7,9 +7,7 @@ thirty seconds.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import litestar
 from litestar import Litestar, Request, delete, get, post
@@ -24,27 +22,31 @@ from haechi.exchange import message
 from haechi.exchange.message import Response
 from haechi.exchange.taxii import server
 from haechi.exchange.taxii.refusal import Refused
+from haechi.node import peering
 from haechi.node.home import Home
-from haechi.web import openapi
+from haechi.web import openapi, wire
 from haechi.web.edge import Edge, failed, secured
+from haechi.web.front import Front, log
 from haechi.web.openapi import described
 
 BODY_SECONDS: Final = 30.0
-_THREADS: Final = 4  # that answer; a long question keeps one busy, not the loop
 _COLLECTION: Final = "/haechi/collections/{collection:str}"
 _LOG = logging.getLogger("haechi.web")
-_T = TypeVar("_T")
 _Asked = Request[Any, Any, Any]
 
 
-def create(home: Home, *, behind_proxy: bool = False) -> Litestar:
-    """The application that serves a node; `behind_proxy` says that a TLS proxy on this machine stands in front."""
-    edge = Edge(home, behind_proxy)
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="haechi-web")
+def create(home: Home, *, behind_proxy: bool = False) -> Front:
+    """The ASGI application that serves a node; `behind_proxy`: a TLS proxy on this machine stands in front of it."""
+    edge = Edge(home, behind_proxy=behind_proxy)
+    return Front(edge, routed(edge))
+
+
+def routed(edge: Edge) -> Litestar:
+    """The routes alone."""
 
     async def handle(request: _Asked) -> ASGIResponse:
         begun = time.monotonic()
-        answer = await _answered(edge, pool, request)
+        answer = await _answered(edge, request)
         if _LOG.isEnabledFor(logging.INFO):
             _log(request, answer, time.monotonic() - begun)
         return _sent(answer)
@@ -62,68 +64,63 @@ def create(home: Home, *, behind_proxy: bool = False) -> Litestar:
             title="Haechi", version=__version__, path="/haechi/openapi", render_plugins=[JsonRenderPlugin()]
         ),
         request_max_body_size=server.MOST_BYTES,
-        on_shutdown=[lambda: pool.shutdown(wait=True)],
+        on_shutdown=[edge.close],
         logging_config=None,
     )
 
 
+# The resources (TAXII 2.1, sections 4 and 5): name, method, path, what the document says of it.
+_OBJECTS: Final = f"{_COLLECTION}/objects"
+_ONE: Final = f"{_OBJECTS}/{{object:str}}"
+_PLAIN: Final = ("401", "404", "406", "429")
+_RESOURCES: Final = (
+    ("discovery", get, "/taxii2", described(refused=_PLAIN)),
+    ("root", get, "/haechi", described(refused=_PLAIN)),
+    ("status", get, "/haechi/status/{status:str}", described(refused=_PLAIN, of_path=("status",))),
+    ("collections", get, "/haechi/collections", described(refused=_PLAIN)),
+    ("collection", get, _COLLECTION, described(refused=_PLAIN, of_path=("collection",))),
+    ("manifest", get, f"{_COLLECTION}/manifest", described(filters=openapi.EVERY, of_path=("collection",))),
+    ("objects", get, _OBJECTS, described(filters=openapi.EVERY, of_path=("collection",))),
+    ("add_objects", post, _OBJECTS, described(status="202", writes=True, of_path=("collection",))),
+    ("object", get, _ONE, described(filters=openapi.OF_OBJECT, of_path=("collection", "object"))),
+    ("delete_object", delete, _ONE, described(of_path=("collection", "object"))),
+    ("receipts", get, "/haechi/receipts", described(refused=_PLAIN)),
+    ("add_receipts", post, "/haechi/receipts", described(refused=_PLAIN)),
+    ("withdrawals", get, "/haechi/withdrawals", described(refused=_PLAIN)),
+    ("confirm_withdrawals", post, "/haechi/withdrawals", described(refused=_PLAIN)),
+    ("leaves", get, "/haechi/leaves", described(refused=_PLAIN)),
+    ("versions", get, f"{_ONE}/versions", described(filters=openapi.OF_VERSIONS, of_path=("collection", "object"))),
+)
+_STATUS: Final = {"add_objects": 202}
+
+
 def _routes(handle: Any) -> list[HTTPRouteHandler]:
-    """The resources (TAXII 2.1, sections 4 and 5), each with what it takes."""
-    plain = described(refused=("401", "404", "406", "429"))
-    found: list[HTTPRouteHandler] = [
-        get(["/taxii2", "/haechi", "/haechi/collections"], operation_class=plain)(handle),
-        get(["/haechi/status/{status:str}", _COLLECTION], operation_class=plain)(handle),
-        get([f"{_COLLECTION}/manifest", f"{_COLLECTION}/objects"], operation_class=described(filters=openapi.EVERY))(
-            handle
-        ),
-        post(f"{_COLLECTION}/objects", operation_class=described(status="202", writes=True), status_code=202)(handle),
-        get(f"{_COLLECTION}/objects/{{object:str}}", operation_class=described(filters=openapi.OF_OBJECT))(handle),
-        delete(f"{_COLLECTION}/objects/{{object:str}}", operation_class=described(), status_code=200)(handle),
-        get(f"{_COLLECTION}/objects/{{object:str}}/versions", operation_class=described(filters=openapi.OF_VERSIONS))(
-            handle
-        ),
+    return [
+        method(path, operation_id=name, operation_class=operation, status_code=_STATUS.get(name, 200))(handle)
+        for name, method, path, operation in _RESOURCES
     ]
-    return found
 
 
-async def _answered(edge: Edge, pool: ThreadPoolExecutor, asked: _Asked) -> Response:
-    given, address = edge.vouched(_received(asked, b""), _client(asked))
+async def _answered(edge: Edge, asked: _Asked) -> Response:
+    given, address = edge.vouched(wire.received(asked.scope), wire.client(asked.scope))
+    run = asyncio.get_running_loop().run_in_executor
     try:
-        caller = await _threaded(pool, lambda: edge.recognised(given, address))
-        if given.method in ("POST", "PUT", "PATCH"):
-            given = _with_body(given, await _body(asked))
-        answer = await _threaded(pool, lambda: edge.answer(given, caller))
+        if peering.is_signed(given):
+            whole = given if given.method == "GET" else _with_body(given, await _body(asked))
+            answer = await run(edge.pool, edge.peer, whole, address)
+        elif given.method == "GET":
+            answer = await run(edge.pool, edge.read, given, address)
+        else:
+            caller = await run(edge.pool, edge.recognised, given, address)
+            whole = _with_body(given, await _body(asked))
+            answer = await run(edge.pool, edge.write, whole, caller)
     except Refused as refused:
         answer = refused.answer()
     return secured(answer, given.scheme)
 
 
-async def _threaded(pool: ThreadPoolExecutor, work: Callable[[], _T]) -> _T:
-    return await asyncio.get_running_loop().run_in_executor(pool, work)
-
-
 def _with_body(given: message.Request, body: bytes) -> message.Request:
     return message.Request(given.method, given.target, given.headers, body, given.scheme, given.authority)
-
-
-def _received(asked: _Asked, body: bytes) -> message.Request:
-    """The request as a message: path and query as sent, fields of one name joined (RFC 9110, 5.3)."""
-    scope = asked.scope
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    query = scope["query_string"]
-    target = scope["raw_path"] + (b"?" + query if query else b"")
-    return message.Request(
-        scope["method"], target.decode("latin-1"), headers, body, scope["scheme"], headers.get("host", "")
-    )
-
-
-def _client(asked: _Asked) -> str:
-    """The address at the other end; "" over a unix socket."""
-    client = asked.scope["client"]
-    return client[0] if client else ""
 
 
 async def _body(asked: _Asked) -> bytes:
@@ -151,10 +148,8 @@ def _refusal(asked: _Asked, error: Exception) -> Response:
 
 
 def _log(asked: _Asked, answer: Response, seconds: float) -> None:
-    """One line: the route and not the path, so that neither an id nor a filter stands in the log."""
     route = asked.scope.get("path_template", "-")
-    milliseconds = round(seconds * 1000, 1)
-    _LOG.info("%s %s %d %d %s", asked.scope["method"], route, answer.status, len(answer.body), milliseconds)
+    log(asked.scope["method"], route, answer.status, len(answer.body), seconds)
 
 
 def _sent(answer: Response) -> ASGIResponse:

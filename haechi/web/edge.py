@@ -6,19 +6,25 @@ loopback address, and taken out of every other request.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from ipaddress import ip_address
-from typing import Final
+from typing import Any, Final
+
+from sqlalchemy import Connection
 
 from haechi.exchange.caller import Caller
 from haechi.exchange.message import Request, Response
-from haechi.exchange.taxii import media
+from haechi.exchange.taxii import media, server
 from haechi.exchange.taxii.refusal import Refused
 from haechi.messages.catalogue import text
-from haechi.node import logins, taxii
+from haechi.model.errors import NotVerified
+from haechi.node import logins, peering, taxii
 from haechi.node.home import Home
-from haechi.web.limiter import Failures
+from haechi.node.logins import Logins
+from haechi.web.limiter import MOST_FAILURES, Failures
 
+_THREADS: Final = 4  # that answer what may take its time, so that the loop goes on
 _VOUCHED: Final = ("client-cert", "client-cert-chain", "x-forwarded-for", "x-forwarded-proto")
 _CHALLENGE: Final = 'Basic realm="haechi", charset="UTF-8", Bearer realm="haechi"'
 # Answers are data for programs: no browser is to run, guess, frame, keep or hand on anything of them.
@@ -33,13 +39,15 @@ SECURITY: Final[Mapping[str, str]] = {
 _OVER_TLS: Final = {"strict-transport-security": "max-age=31536000"}
 
 
-@dataclass(slots=True)
 class Edge:
     """A node that is served. `behind_proxy`: a TLS proxy stands in front of it on this machine."""
 
-    home: Home
-    behind_proxy: bool = False
-    failures: Failures = field(default_factory=Failures)
+    def __init__(self, home: Home, *, behind_proxy: bool = False) -> None:
+        self.home, self.behind_proxy = home, behind_proxy
+        self.failures, self.logins = Failures(), Logins(home)
+        self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="haechi-web")
+        self._quick = home.catalog().dialect.name == "sqlite"  # another process's database may keep us waiting
+        self._conn: Connection | None = None
 
     def vouched(self, request: Request, client: str) -> tuple[Request, str]:
         """The request without what nobody vouches for, and the address that it comes from."""
@@ -52,22 +60,74 @@ class Edge:
         scheme = "https" if request.headers.get("x-forwarded-proto") == "https" else request.scheme
         return replace(request, headers=headers, scheme=scheme), forwarded[:64] or client
 
+    def is_quick(self, scope: Mapping[str, Any]) -> bool:
+        """Whether to answer at once, by path and query of an ASGI scope: it waits for nobody and is soon done."""
+        return self._quick and server.is_quick(scope["path"], scope["query_string"])
+
+    def at_once(self, request: Request, address: str) -> Response:
+        """The answer, on a connection that the loop's thread alone uses and that holds no transaction open."""
+        if self._conn is None:
+            self._conn = self.home.catalog().connect()
+        caller = self._recognised(self._conn, request, address)
+        answer = self._answer(request, caller, self._conn)
+        if self._conn.in_transaction():  # something beside the page was looked up
+            self._conn.rollback()
+        return answer
+
+    def close(self) -> None:
+        """End what is under way; the home stays open."""
+        self.pool.shutdown(wait=True)
+        if self._conn is not None:
+            self._conn.close()
+
     def recognised(self, request: Request, address: str) -> Caller:
         """Who asks. Raises Refused: 401 for nobody, 429 for an address with too many failed logins."""
+        with self.home.catalog().connect() as conn:
+            return self._recognised(conn, request, address)
+
+    def _recognised(self, conn: Connection, request: Request, address: str) -> Caller:
         now = self.home.clock.now()
         if self.failures.blocked(address, now):
             raise Refused(429, "too_many_logins", headers={"retry-after": "60"})
-        caller = logins.recognise(self.home, request)
-        if caller is not None:
-            return caller
+        known = self.logins.recognise(conn, request)
+        if known is not None:
+            if self.logins.stale(known):
+                self.pool.submit(self.logins.used, known)
+            return known.caller
         tried = "authorization" in request.headers or logins.CLIENT_CERT in request.headers
         if tried and self.failures.failed(address, now):
-            self.home.audit().append("login.blocked", details={"failures": "10 in a minute"}, actor="web")
+            self.pool.submit(self._blocked)
         raise Refused(401, "login", headers={"www-authenticate": _CHALLENGE})
 
-    def answer(self, request: Request, caller: Caller) -> Response:
-        """The answer of the protocol that the path belongs to."""
-        return taxii.answer(self.home, request, caller)
+    def _blocked(self) -> None:
+        self.home.audit().append("login.blocked", details={"failures": MOST_FAILURES}, actor="web")
+
+    def read(self, request: Request, address: str) -> Response:
+        """The answer to a request without a body."""
+        with self.home.catalog().connect() as conn:
+            caller = self._recognised(conn, request, address)
+            return self._answer(request, caller, conn)
+
+    def peer(self, request: Request, address: str) -> Response:
+        """The signed answer to a signed request, its body included. Raises Refused where the signature doesn't hold."""
+        now = self.home.clock.now()
+        if self.failures.blocked(address, now):
+            raise Refused(429, "too_many_logins", headers={"retry-after": "60"})
+        try:
+            caller = peering.recognise(self.home, request)
+        except NotVerified:
+            if self.failures.failed(address, now):
+                self._blocked()
+            raise Refused(401, "login", headers={"www-authenticate": _CHALLENGE}) from None
+        return peering.answer(self.home, request, caller)
+
+    def write(self, request: Request, caller: Caller) -> Response:
+        """The answer to a request that may change something; durable when this returns."""
+        with self.home.catalog().begin() as conn:
+            return self._answer(request, caller, conn)
+
+    def _answer(self, request: Request, caller: Caller, conn: Connection) -> Response:
+        return taxii.answer(self.home, request, caller, conn)
 
 
 def secured(response: Response, scheme: str) -> Response:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from litestar.openapi.spec import (
+    OpenAPIFormat,
     OpenAPIMediaType,
     OpenAPIResponse,
     OpenAPIType,
@@ -20,7 +21,7 @@ from litestar.openapi.spec import (
 from haechi.exchange.taxii import media
 from haechi.exchange.taxii.query import LARGEST_PAGE
 
-_TIME: Final = Schema(type=OpenAPIType.STRING, format="date-time")
+_TIME: Final = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME)
 _TEXT: Final = Schema(type=OpenAPIType.STRING)
 _FILTERS: Final[dict[str, Schema]] = {
     "added_after": _TIME,
@@ -51,25 +52,29 @@ _ENVELOPE: Final = Schema(
 
 def described(
     *,
+    of_path: Sequence[str] = (),
     filters: Sequence[str] = (),
     status: str = "200",
     refused: Sequence[str] = _REFUSALS,
     writes: bool = False,
 ) -> type[Operation]:
-    """An operation that takes these query parameters and answers so."""
+    """An operation that takes these parts of the path and query parameters, and answers so."""
 
     @dataclass
     class Described(Operation):
         def __post_init__(self) -> None:
-            of_path = [one for one in self.parameters or [] if isinstance(one, Parameter)]
-            named = [Parameter(name=name, param_in="query", schema=_FILTERS[name]) for name in filters]
-            self.parameters = [*of_path, *named]
-            self.responses = {status: _answer(_OBJECT)} | {one: _answer(_ERROR) for one in refused}
+            parts = [Parameter(name=name, param_in="path", required=True, schema=_TEXT) for name in of_path]
+            self.parameters = [
+                *parts,
+                *(Parameter(name=name, param_in="query", schema=_FILTERS[name]) for name in filters),
+            ]
+            answers = {status: _answer(_OBJECT)} | {one: _answer(_ERROR) for one in refused}
             if writes:
-                self.responses |= {one: _answer(_ERROR) for one in ("413", "415", "422")}
+                answers |= {one: _answer(_ERROR) for one in ("408", "413", "415", "422")}
                 self.request_body = RequestBody(
                     required=True, content={media.TAXII: OpenAPIMediaType(schema=_ENVELOPE)}
                 )
+            self.responses = dict(answers)
 
     return Described
 

@@ -217,3 +217,29 @@ def test_real_events(real_data: Path) -> None:
         assert len(found) == to_ids(json.loads(path.read_text("utf-8"))), path
         total += len(found)
     assert total > 300
+
+
+def test_sightings_are_words_beside_their_attribute() -> None:
+    said = [
+        {"id": "1", "uuid": f"00000000-0000-4000-8000-00000000000{n}", "type": str(n), "date_sighting": "1767312000"}
+        for n in range(3)
+    ]
+    attribute = {
+        "uuid": "u1", "type": "domain", "value": "evil.example", "to_ids": True, "timestamp": "1",
+        "Tag": [{"name": "tlp:red"}],
+    }  # fmt: skip
+    document: dict[str, Any] = {"Event": {"info": "x", "Attribute": [attribute | {"Sighting": said}]}}
+    found = [one for one in misp.parse(json.dumps(document).encode(), marking=DEFAULT) if isinstance(one, SourceObject)]
+    indicator, *words = found
+    assert indicator.type == "indicator"
+    assert json.loads(indicator.raw or b"") == attribute  # a new sighting is no new content of it
+    assert [one.words[0].kind for one in words] == [Kind.SEEN, Kind.FALSE_POSITIVE, Kind.EXPIRATION]
+    assert {(one.words[0].of, one.words[0].first, one.type, one.marking) for one in words} == {
+        ("u1", 1_767_312_000_000_000, "sighting", Tlp.RED)
+    }
+    for bad in ({"type": "9", "uuid": "x"}, {"type": "0"}, 3, {"type": "0", "uuid": "x", "date_sighting": "soon"}):
+        document["Event"]["Attribute"] = [attribute | {"Sighting": [bad, said[0]]}]
+        found_again = list(misp.parse(json.dumps(document).encode(), path="e", marking=DEFAULT))
+        kinds = [type(one).__name__ for one in found_again]
+        assert kinds == ["SourceObject", "BadInput", "SourceObject"]
+        assert str(found_again[1]).startswith("e field sighting of attribute u1")

@@ -9,11 +9,12 @@ import stix2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haechi.formats import moment, stixmarking, stixout
+from haechi.formats import moment, stix, stixmarking, stixout
 from haechi.model.canonical import canonical
 from haechi.model.indicator import Context, ValueType
 from haechi.model.marking import Pap, Tlp
 from haechi.model.party import SECTORS
+from haechi.model.source_object import SourceObject
 from haechi.model.stixid import keyed, random
 
 ME = "identity--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f"
@@ -125,3 +126,69 @@ def test_a_hundred_thousand_a_second() -> None:
     for number in range(most):
         indicator(value=f"10.0.{number >> 8}.{number & 255}", context=context)
     assert most / (time.perf_counter() - begin) > 50_000  # 400,000 measured on a quiet core
+
+
+def test_sectors_come_back_in_our_words() -> None:
+    for sector in SECTORS:
+        document = json.loads(stixout.class_identity(id=ME, sector=sector, created=NOW, creator=ME))
+        assert stixout.sectors_of(document["sectors"]) == (sector,)
+    assert stixout.sectors_of(["retail", "energy", "energy"]) == ("energy", "retail")
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
+NAMES = st.lists(WORDS, unique=True, max_size=3).map(tuple)
+CONTEXTS = st.builds(
+    Context,
+    actors=NAMES,
+    malware=NAMES,
+    campaigns=NAMES,
+    kill_chain=st.lists(WORDS | st.just("lockheed-martin-cyber-kill-chain:delivery"), unique=True, max_size=3).map(
+        tuple
+    ),
+    references=st.lists(WORDS | WORDS.map("https://report.example/{}".format), unique=True, max_size=3).map(tuple),
+    labels=NAMES,
+    description=st.text(st.characters(exclude_categories=["Cs"]), max_size=200),
+)
+TIMES = st.integers(1, 4_000_000_000_000_000)
+
+
+@given(
+    st.sampled_from(ValueType), st.sampled_from(Tlp), st.none() | st.sampled_from(Pap), st.none() | st.integers(0, 100),
+    st.none() | TIMES, st.none() | TIMES, CONTEXTS, TIMES,
+)  # fmt: skip
+def test_what_is_written_is_read_as_it_was(
+    kind: ValueType,
+    marking: Tlp,
+    pap: Pap | None,
+    confidence: int | None,
+    valid_from: int | None,
+    lasts: int | None,
+    context: Context,
+    created: int,
+) -> None:
+    valid_until = None if lasts is None else (valid_from or 0) + lasts
+    written = indicator(
+        kind, marking=marking, pap=pap, confidence=confidence, valid_from=valid_from, valid_until=valid_until,
+        context=context, created=created, modified=created + 1,
+    )  # fmt: skip
+    assert canonical(written) == written
+    (read,) = stix.parse(b'{"objects":[' + written + b"]}", marking=Tlp.RED)
+    assert isinstance(read, SourceObject), read
+    assert dict(read.values) == {kind: [VALUES[kind]]}
+    assert (read.marking, read.pap, read.confidence) == (marking, pap, confidence)
+    assert (read.valid_from, read.valid_until, read.modified) == (valid_from, valid_until, created + 1)
+    assert (read.raw, read.creator, read.patterns) == (written, ME, ())
+    assert {name: sorted(getattr(read.context, name)) for name in ("kill_chain", "references")} == {
+        "kill_chain": sorted(context.kill_chain),
+        "references": sorted(context.references),
+    }
+    for name in ("actors", "malware", "campaigns", "labels", "description"):
+        assert getattr(read.context, name) == getattr(context, name)
+
+
+def test_a_range_that_is_not_its_pattern_is_not_believed() -> None:
+    document = json.loads(indicator(ValueType.IPV4_RANGE))
+    document["extensions"][stixout.EXTENSION]["range"] = "198.51.100.1-198.51.100.9"
+    (read,) = stix.parse(json.dumps(document).encode(), marking=Tlp.RED)
+    assert isinstance(read, SourceObject)
+    assert set(read.values) == {ValueType.IPV4, ValueType.IPV4_NET}

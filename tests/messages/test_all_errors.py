@@ -12,7 +12,9 @@ HAECHI = Path(__file__).parents[2] / "haechi"
 CLASSES = {"HaechiError", "BadInput", "UsageError", "NotFound", "Conflict", "NodeCannot", "NotVerified", "MissingExtra"}
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(HAECHI.rglob("*.py"))}
 IDS = {
-    name.removeprefix("error.").rpartition(".")[0] for name in catalogue() if re.fullmatch(r"error\..+\.reason", name)
+    name.removeprefix("error.").rpartition(".")[0]
+    for name in catalogue("en")
+    if re.fullmatch(r"error\..+\.reason", name)
 }
 
 
@@ -26,7 +28,7 @@ def calls() -> Iterator[tuple[str, ast.Call]]:
 
 def needed(id: str) -> set[str]:
     """The arguments that the texts of an error fill in."""
-    texts = (catalogue().get(f"error.{id}.{part}", "") for part in ("reason", "advice"))
+    texts = (catalogue("en").get(f"error.{id}.{part}", "") for part in ("reason", "advice"))
     found = (name for text in texts for _, name, _, _ in Formatter().parse(text) if name)
     return {name.partition(".")[0].partition("[")[0] for name in found}
 
@@ -64,6 +66,6 @@ def test_every_text_of_an_error_is_used() -> None:
     assert not IDS - words, f"no error has it: {sorted(IDS - words)}"
     assert not [
         name
-        for name in catalogue()
+        for name in catalogue("en")
         if re.fullmatch(r"error\..+\.advice", name) and name.split(".", 1)[1][:-7] not in IDS
     ]

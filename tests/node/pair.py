@@ -60,6 +60,7 @@ class Pair:
         self.tw.knows(self.kr)
         self.kr.knows(self.tw)
         self.told: list[int] = []
+        self.spoil: Callable[[Response], Response] = lambda answer: answer
 
     def indicator(self, number: int, value: str, version: int = 1, marking: Tlp = Tlp.AMBER) -> Outgoing:
         id = f"indicator--00000000-0000-4000-8000-{number:012d}"
@@ -80,9 +81,9 @@ class Pair:
     def answer(self, request: Request) -> Response:
         """Taiwan's server."""
         caller = Caller(self.tw.peer(), SIGNATURE)
-        if request.path.rstrip("/").rpartition("/")[2] not in peer_server.PATHS:
-            return taxii.answer(self.tw.home, request, caller)
         with self.tw.home.catalog().begin() as conn:
+            if request.path.rstrip("/").rpartition("/")[2] not in peer_server.PATHS:
+                return taxii.answer(self.tw.home, request, caller, conn)
             return peer_server.answer(
                 request, caller, conn, us=self.tw.uuid, key=self.tw.key, now=self.clock.now(), log=self.tw.home.audit()
             )

@@ -11,7 +11,7 @@ from haechi.model.marking import Tlp
 from haechi.node import feed
 from haechi.node.feed import Kind, Login
 from haechi.node.home import Home
-from haechi.store.catalog import indicators
+from haechi.store.catalog import indicator_load
 
 NOW = 1_800_000_000_000_000
 URL = "https://taxii.example/taxii2/"
@@ -35,7 +35,7 @@ def test_a_feed_s_life(home: Home, tmp_path: Path) -> None:
     assert feed.every(home) == [made]
     assert feed.headers(home, made) == {"authorization": "Basic cmVhZGVyOmh1bnRlcjItaHVudGVyMg=="}
     with home.catalog().connect() as conn:
-        assert indicators.default_marking(conn, made.source_id) is Tlp.GREEN
+        assert indicator_load.default_marking(conn, made.source_id) is Tlp.GREEN
     kept = home.path / "secrets" / "feed-vendor"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700

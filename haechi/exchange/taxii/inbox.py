@@ -54,7 +54,7 @@ def take(conn: Connection, recipient: RecipientRow, body: bytes, keeper: Keeper,
     source, marking = submissions.source(conn, recipient)
     sent = [_named(raw, now) for raw in raws]
     envelope = b'{"objects":[%b]}' % b",".join(raws)  # these and nothing else, whatever stood around them
-    parsed = stix.parse(envelope, marking=marking, definitions=submissions.definitions(conn, source))
+    parsed = stix.parse(envelope, marking=marking, definitions=indicator_load.marking_definitions(conn, source))
     loaded = indicator_load.load(conn, source, _good(parsed, sent), at=now, list_name="")
     for conflict in loaded.conflicts:
         if conflict.location.line is not None:

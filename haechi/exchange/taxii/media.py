@@ -1,5 +1,6 @@
 """Media types of TAXII 2.1 (1.6.8): which answers a caller takes, and in which form it writes."""
 
+from functools import lru_cache
 from typing import Final
 
 TAXII: Final = "application/taxii+json;version=2.1"
@@ -8,6 +9,7 @@ _NAME: Final = "application/taxii+json"
 _LONGEST: Final = 1024  # characters of a header that are looked at
 
 
+@lru_cache(maxsize=64)
 def accepts(header: str) -> bool:
     """Whether an Accept header takes our one type. Without a version it takes the newest that the server has.
 

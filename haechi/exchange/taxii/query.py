@@ -1,7 +1,7 @@
 """What a request asks for: filters, page size and place (TAXII 2.1, 3.4 and 3.5).
 
-`next` is a date in the collection and a digest of what the page was filtered by: a caller who changes the filters
-half-way is told so. It holds nothing secret and opens nothing: whoever forges one reads their own slice from another
+`next` is a date and sequence in the collection and a digest of what the page was filtered by: a caller who changes the
+filters half-way is told so. It holds nothing secret and opens nothing: whoever forges one reads their own slice from another
 place. `added_after` may stand beside it, as OpenCTI sends it, and the later of the two counts.
 """
 
@@ -21,8 +21,8 @@ DEFAULT_PAGE: Final = 100
 LARGEST_PAGE: Final = 1_000
 LARGEST_PEER_PAGE: Final = 10_000
 _MOST_VALUES: Final = 200  # in one filter
-_LONGEST_TIME: Final = 8  # bytes of a date in a cursor
-_DIGEST: Final = 8  # bytes
+_NUMBER: Final = 8  # bytes of a date and of a sequence in a cursor
+_DIGEST: Final = 8  # bytes: 24 in all, which Base64 needs no padding for
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +30,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     wanted: Wanted
     after: int
+    seq: int | None
     limit: int
     about: bytes
 
@@ -44,19 +45,33 @@ def parse(pairs: Iterable[tuple[str, str]], allowed: Sequence[str], resource: st
         if name in said:
             raise Refused(400, "twice", name=name[:40])
         said[name] = value
-    fields = {name: _values(said.get(f"match[{name}]", ""), name) for name in allowed}
-    about = hashlib.sha256(msgspec.json.encode([resource, sorted((k, sorted(v)) for k, v in fields.items())])).digest()
-    after = max(_added_after(said.get("added_after")), _place(said.get("next"), about))
-    return Asked(wanted=_wanted(fields), after=after, limit=_limit(said.get("limit"), largest), about=about[:_DIGEST])
+    fields = {name: _values(said[f"match[{name}]"], name) for name in allowed if f"match[{name}]" in said}
+    about = _about(resource, fields)
+    after, seq = _place(said.get("next"), about)
+    later = _added_after(said["added_after"]) if "added_after" in said else 0
+    return Asked(
+        wanted=_wanted(fields) if fields else Wanted(),
+        after=max(after, later),
+        seq=seq if after >= later else None,
+        limit=_limit(said.get("limit"), largest),
+        about=about,
+    )
 
 
-def cursor(asked: Asked, last: int) -> str:
-    """The `next` of a page whose last object was added at `last`."""
-    return base64.urlsafe_b64encode(last.to_bytes(_LONGEST_TIME) + asked.about).decode().rstrip("=")
+def _about(resource: str, fields: dict[str, tuple[str, ...]]) -> bytes:
+    filters = "&".join(f"{name}={','.join(sorted(values))}" for name, values in sorted(fields.items()))
+    return hashlib.sha256(f"{resource}?{filters}".encode(errors="surrogatepass")).digest()[:_DIGEST]
+
+
+def cursor(asked: Asked, last: int, seq: int) -> str:
+    """The `next` of a page whose last object was added at `last`, with that sequence."""
+    place = last.to_bytes(_NUMBER) + seq.to_bytes(_NUMBER)
+    return base64.urlsafe_b64encode(place + asked.about).decode()
 
 
 def _values(said: str, name: str) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(value.strip() for value in said.split(",") if value.strip()))
+    clean = said.replace("\0", "\ufffd")  # which PostgreSQL takes for no text
+    found = tuple(dict.fromkeys(value.strip() for value in clean.split(",") if value.strip()))
     if len(found) > _MOST_VALUES:
         raise Refused(400, "many", name=name, most=_MOST_VALUES)
     return found
@@ -78,9 +93,7 @@ def _wanted(fields: dict[str, tuple[str, ...]]) -> Wanted:
     )
 
 
-def _added_after(said: str | None) -> int:
-    if said is None:
-        return 0
+def _added_after(said: str) -> int:
     found = times.parsed(said)
     if found is None:
         raise Refused(400, "no_time")
@@ -95,13 +108,14 @@ def _limit(said: str | None, largest: int) -> int:
     return min(int(said), largest)
 
 
-def _place(said: str | None, about: bytes) -> int:
+def _place(said: str | None, about: bytes) -> tuple[int, int]:
     if said is None:
-        return 0
+        return 0, 0
     try:
-        found = base64.urlsafe_b64decode(said.encode("ascii") + b"=" * (-len(said) % 4))
+        found = base64.urlsafe_b64decode(said.encode("ascii"))
     except (binascii.Error, ValueError):
         raise Refused(400, "no_next") from None
-    if len(found) != _LONGEST_TIME + _DIGEST or found[_LONGEST_TIME:] != about[:_DIGEST] or found[0] > 0x7F:
+    date, seq = int.from_bytes(found[:_NUMBER]), int.from_bytes(found[_NUMBER : 2 * _NUMBER])
+    if len(found) != 2 * _NUMBER + _DIGEST or found[2 * _NUMBER :] != about or max(date, seq) >> 62:
         raise Refused(400, "no_next")
-    return int.from_bytes(found[:_LONGEST_TIME])
+    return date, seq

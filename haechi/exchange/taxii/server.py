@@ -29,6 +29,7 @@ from haechi.store.catalog.slices import Place
 DISCOVERY: Final = "/taxii2/"
 ROOT: Final = "/haechi/"
 MOST_BYTES: Final = 10 << 20  # of a request's body: max_content_length of the API root
+_COLLECTIONS: Final = f"{ROOT}collections/"
 _MATCH: Final = ("id", "type", "version", "spec_version")
 _PATH = re.compile(
     r"/haechi/collections/(?P<collection>[^/]{1,64})"
@@ -57,6 +58,11 @@ def answer(request: Request, caller: Caller, conn: Connection, service: Service)
         return _dispatch(request, caller, conn, service)
     except Refused as refused:
         return refused.answer()
+
+
+def is_quick(path: str, query: bytes) -> bool:
+    """Whether the answer is one range of one index and nothing else: a page of a collection, not filtered."""
+    return path.startswith(_COLLECTIONS) and path.rstrip("/").endswith("/objects") and b"match" not in query
 
 
 def _check_media(request: Request) -> None:
@@ -92,8 +98,8 @@ def _dispatch(request: Request, caller: Caller, conn: Connection, service: Servi
     if status is not None:
         _only(request, "GET")
         return _status(conn, caller, status["status"])
-    parts = _PATH.fullmatch(unquote(path))
-    if parts is None:
+    parts = _PATH.fullmatch(unquote(path) if "%" in path else path)
+    if parts is None or "\0" in parts.string:  # which PostgreSQL takes for no text
         raise not_there()
     collection = _collection(conn, caller, parts["collection"])
     if parts["what"] is None:
@@ -138,7 +144,8 @@ def _only(request: Request, *methods: str) -> None:
 
 
 def _usable(conn: Connection, caller: Caller) -> list[CollectionRow]:
-    return [one for one in recipients.collections(conn, caller.recipient.id) if caller.may_use(one.name)]
+    known = caller.known or recipients.collections(conn, caller.recipient.id)
+    return [one for one in known if caller.may_use(one.name)]
 
 
 def _collection(conn: Connection, caller: Caller, wanted: str) -> CollectionRow:
@@ -178,7 +185,13 @@ def _asked(request: Request, caller: Caller, resource: str, allowed: Iterable[st
 
 
 def _place(caller: Caller, collection: CollectionRow, asked: query.Asked) -> Place:
-    return Place(recipient_id=caller.recipient.id, collection_id=collection.id, after=asked.after, limit=asked.limit)
+    return Place(
+        recipient_id=caller.recipient.id,
+        collection_id=collection.id,
+        after=asked.after,
+        limit=asked.limit,
+        seq=asked.seq,
+    )
 
 
 def _objects(
@@ -191,38 +204,56 @@ def _objects(
     place, wanted = _place(caller, collection, asked), asked.wanted
     if object_id is not None:
         wanted = msgspec.structs.replace(wanted, ids=(object_id,))
-    found, more = slices.page(conn, place, wanted)
-    if not found:
-        if object_id is not None and not slices.holds(conn, place, object_id):
-            raise not_there()
-        return _envelope([], b"", caller, peer_has=caller.recipient.last_seq)
-    tail = b',"more":false'
-    if more:
-        tail = b',"more":true,"next":"%b"' % query.cursor(asked, found[-1].date_added).encode()
-    has = found[-1].seq if more else max(found[-1].seq, caller.recipient.last_seq)
-    return _envelope(found, tail, caller, peer_has=has)
-
-
-def _envelope(found: list[slices.Released], tail: bytes, caller: Caller, *, peer_has: int) -> Response:
-    body = b'"objects":[%b]%b' % (b",".join([one.body for one in found]), tail) if found else b""
     if caller.is_peer:
-        leaves = [(one.seq, one.date_added, base64.b64encode(one.salt).decode()) for one in found]
-        ours = b'"x_haechi_leaves":%b,"x_haechi_seq":%d' % (msgspec.json.encode(leaves), peer_has)
-        body = b"%b,%b" % (body, ours) if body else ours
-    return _page(b"{%b}" % body, found)
+        return _for_peer(conn, caller, place, asked, wanted)
+    page = slices.page(conn, place, wanted)
+    if not page.objects:
+        _must_hold(conn, place, object_id)
+        return _page(b"{}", 0, 0)
+    body = b"".join((b'{"objects":[', page.bodies, b"],", _rest(asked, page.last, page.seq, page.more), b"}"))
+    return _page(body, page.first, page.last)
 
 
-def _page(body: bytes, found: "list[slices.Released] | list[slices.Entry]") -> Response:
+def _must_hold(conn: Connection, place: Place, object_id: str | None) -> None:
+    """An object that is there in another version is an empty page; one that isn't there is none."""
+    if object_id is not None and not slices.holds(conn, place, object_id):
+        raise not_there()
+
+
+def _rest(asked: query.Asked, last: int, seq: int, more: bool) -> bytes:
+    return b'"more":true,"next":"%b"' % query.cursor(asked, last, seq).encode() if more else b'"more":false'
+
+
+def _for_peer(conn: Connection, caller: Caller, place: Place, asked: query.Asked, wanted: slices.Wanted) -> Response:
+    """The envelope with what a peer needs to count each object in its tree."""
+    found, more = slices.released(conn, place, wanted)
+    leaves = [(one.seq, one.date_added, base64.b64encode(one.salt).decode()) for one in found]
+    has = max([caller.recipient.last_seq * (not more), *(one.seq for one in found[-1:])])
+    ours = b'"x_haechi_leaves":%b,"x_haechi_seq":%d' % (msgspec.json.encode(leaves), has)
+    if not found:
+        _must_hold(conn, place, wanted.ids[0] if wanted.ids else None)
+        return _page(b"{%b}" % ours, 0, 0)
+    first, last = found[0].date_added, found[-1].date_added
+    objects = b",".join([one.body for one in found])
+    return _page(b'{"objects":[%b],%b,%b}' % (objects, _rest(asked, last, found[-1].seq, more), ours), first, last)
+
+
+def _page(body: bytes, first: int, last: int) -> Response:
     """The answer, with the dates of its first and last object where there are any (TAXII 2.1, 3.3 and 3.5)."""
     headers = {"content-type": media.TAXII}
-    if found:
-        headers["x-taxii-date-added-first"] = times.added(found[0].date_added)
-        headers["x-taxii-date-added-last"] = times.added(found[-1].date_added)
+    if last:
+        headers["x-taxii-date-added-first"] = times.added(first)
+        headers["x-taxii-date-added-last"] = times.added(last)
     return Response(200, headers, body)
 
 
+def _listed(document: dict[str, Any], found: list[slices.Entry]) -> Response:
+    first, last = (found[0].date_added, found[-1].date_added) if found else (0, 0)
+    return _page(msgspec.json.encode(document if found else {}), first, last)
+
+
 def _more(asked: query.Asked, found: list[slices.Entry], more: bool) -> dict[str, Any]:
-    return {"more": True, "next": query.cursor(asked, found[-1].date_added)} if more else {"more": False}
+    return {"more": True, "next": query.cursor(asked, found[-1].date_added, found[-1].seq)} if more else {"more": False}
 
 
 def _manifest(request: Request, caller: Caller, conn: Connection, collection: CollectionRow) -> Response:
@@ -239,7 +270,7 @@ def _manifest(request: Request, caller: Caller, conn: Connection, collection: Co
         }
         for one in found
     ]
-    return _page(msgspec.json.encode(_more(asked, found, more) | {"objects": rows} if rows else {}), found)
+    return _listed({"objects": rows} | _more(asked, found, more), found)
 
 
 def _versions(
@@ -251,10 +282,10 @@ def _versions(
     wanted = msgspec.structs.replace(asked.wanted, ids=(object_id,), every=True)
     place = _place(caller, collection, asked)
     found, more = slices.manifest(conn, place, wanted)
-    if not found and not slices.holds(conn, place, object_id):
-        raise not_there()
+    if not found:
+        _must_hold(conn, place, object_id)
     versions = [stixout.time(version) for version in sorted({one.version for one in found}, reverse=True)]
-    return _page(msgspec.json.encode(_more(asked, found, more) | {"versions": versions} if found else {}), found)
+    return _listed({"versions": versions} | _more(asked, found, more), found)
 
 
 def _status(conn: Connection, caller: Caller, id: str) -> Response:

@@ -13,12 +13,13 @@ import msgspec
 from sqlalchemy import Connection, select, text, update
 
 from haechi.model.errors import Conflict
-from haechi.store.catalog import recipients
+from haechi.store.catalog import driver, recipients
 from haechi.store.catalog.exchange_tables import CREDENTIAL, RECIPIENT
 from haechi.store.catalog.recipients import RecipientRow
 
 BASIC, BEARER, CERTIFICATE = "basic", "bearer", "certificate"
 _USED_EVERY: Final = 60_000_000  # microseconds: the last use is written at most so often
+LOGINS: Final = "logins.changes"  # counter: grows with every change of a login
 _NOBODY: Final = bytes(32)  # what an unknown name's secret is compared with
 
 
@@ -72,6 +73,7 @@ def set_secret(
         conn.execute(update(CREDENTIAL).where(CREDENTIAL.c.id == found.id).values(**fields))
     else:
         raise Conflict("consumer.login_taken", name=name)
+    recipients.count(conn, LOGINS)
 
 
 def every(conn: Connection, recipient_id: int) -> list[CredentialRow]:
@@ -94,6 +96,7 @@ def every(conn: Connection, recipient_id: int) -> list[CredentialRow]:
 
 def revoke(conn: Connection, recipient_id: int, *, at: int) -> int:
     """End all logins of a recipient, from the next request on; how many there were."""
+    recipients.count(conn, LOGINS)
     query = update(CREDENTIAL).where(CREDENTIAL.c.recipient_id == recipient_id, CREDENTIAL.c.revoked_at.is_(None))
     return conn.execute(query.values(revoked_at=at)).rowcount
 
@@ -105,6 +108,13 @@ _LOGIN = select(
     CREDENTIAL.c.last_used_at,
     RECIPIENT,
 ).join(RECIPIENT, RECIPIENT.c.id == CREDENTIAL.c.recipient_id)
+
+
+def changes(conn: Connection) -> int:
+    """How often any login was changed: what was checked under the same count still holds."""
+    with driver.reading(conn, "SELECT value FROM counter WHERE name = :name", {"name": LOGINS}) as rows:
+        found = rows.fetchone()
+    return 0 if found is None else int(found[0])
 
 
 def check(conn: Connection, kind: str, name: str, said: str) -> Login | None:
@@ -132,9 +142,9 @@ def check(conn: Connection, kind: str, name: str, said: str) -> Login | None:
     )
 
 
-def is_stale(login: Login, now: int) -> bool:
-    """Whether its last use is to be written: a minute's accuracy is enough, and a write a request is not."""
-    return login.last_used_at is None or now - login.last_used_at >= _USED_EVERY
+def is_stale(used_at: int | None, now: int) -> bool:
+    """Whether a login's last use is to be written: a minute's accuracy is enough, and a write a request is too much."""
+    return used_at is None or now - used_at >= _USED_EVERY
 
 
 def used(conn: Connection, credential_id: int, *, at: int) -> None:

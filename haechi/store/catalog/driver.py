@@ -1,11 +1,12 @@
 """Many rows at once by the database's own driver: SQLAlchemy's layers cost ten times what the work does."""
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 _FETCH: Final = 65_536  # rows at a time: keeps the Python objects of a million values from standing all at once
 
@@ -23,6 +24,25 @@ def rows(conn: Connection, sql: str) -> Iterator[Sequence[Any]]:
     streamed = text(sql).execution_options(stream_results=True, max_row_buffer=_FETCH)
     with conn.execute(streamed) as result:
         yield from result.partitions(_FETCH)
+
+
+@contextmanager
+def reading(conn: Connection, sql: str, arguments: Mapping[str, Any]) -> Iterator[Any]:
+    """A cursor on a query's rows, plain tuples; SQLite's own, for what is asked at every request."""
+    if conn.dialect.name == "sqlite":
+        cursor: Any = conn.connection.cursor()
+        try:
+            yield cursor.execute(sql, arguments)
+        finally:
+            cursor.close()
+        return
+    with conn.execute(_text(sql), arguments) as result:
+        yield result
+
+
+@lru_cache(maxsize=64)
+def _text(sql: str) -> TextClause:
+    return text(sql)
 
 
 def insert(conn: Connection, table: str, columns: tuple[str, ...], found: Iterable[tuple[Any, ...]]) -> None:

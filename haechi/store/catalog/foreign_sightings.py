@@ -5,7 +5,7 @@ of which list it was). Values come by join, so a sighting may be here before its
 goes, its sightings of foreign origin go (DATA-MODEL.md, 3). Times are microseconds UTC.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -176,12 +176,6 @@ def rows_about(conn: Connection, indicator_id: str) -> list[int]:
         text("SELECT DISTINCT object_row FROM foreign_sighting WHERE indicator_id = :id"), {"id": indicator_id}
     )
     return [one[0] for one in found]
-
-
-def forget(conn: Connection, object_rows: Iterable[int]) -> None:
-    """Delete what these sightings say; their objects are the caller's."""
-    for part in _parts(list(object_rows)):
-        _each(conn, "DELETE FROM foreign_sighting WHERE object_row IN :rows", part)
 
 
 def _parts(rows: Sequence[int]) -> Iterator[list[int]]:

@@ -95,6 +95,24 @@ def source_id(conn: Connection, name: str, marking: Tlp | None, *, own: bool = F
     return int(found.id), Tlp(found.marking if marking is None else marking)
 
 
+def default_marking(conn: Connection, source_id: int) -> Tlp:
+    """What a source's unmarked objects get."""
+    return Tlp(conn.execute(text("SELECT marking FROM source WHERE id = :id"), {"id": source_id}).scalar_one())
+
+
+def marking_definitions(conn: Connection, source_id: int) -> list[bytes]:
+    """The marking-definitions that a source sent, as received: its later objects may name them without sending them."""
+    rows = conn.execute(
+        text(
+            "SELECT v.raw FROM object o JOIN object_version v ON v.object_id = o.id AND v.to_at IS NULL"
+            " WHERE o.type = 'marking-definition' AND o.type <> 'indicator'"  # as the partial index says it
+            " AND o.source_id = :source ORDER BY o.id"
+        ),
+        {"source": source_id},
+    )
+    return [bytes(row[0]) for row in rows]
+
+
 def load(
     conn: Connection,
     source: int,

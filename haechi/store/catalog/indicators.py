@@ -191,23 +191,6 @@ def of_object(conn: Connection, object_id: str) -> list[Value]:
     return list(values(conn, [row[0] for row in rows]).values())
 
 
-def marking_definitions(conn: Connection, source_id: int) -> list[bytes]:
-    """The marking-definitions that a source sent, as received: its later objects may name them without sending them."""
-    rows = conn.execute(
-        text(
-            "SELECT v.raw FROM object o JOIN object_version v ON v.object_id = o.id AND v.to_at IS NULL"
-            " WHERE o.type = 'marking-definition' AND o.type <> 'indicator' AND o.source_id = :source ORDER BY o.id"
-        ),
-        {"source": source_id},
-    )
-    return [bytes(row[0]) for row in rows]
-
-
-def default_marking(conn: Connection, source_id: int) -> Tlp:
-    """What a source's unmarked objects get."""
-    return Tlp(conn.execute(text("SELECT marking FROM source WHERE id = :id"), {"id": source_id}).scalar_one())
-
-
 def batched(items: Iterable[int], size: int = 500) -> Iterator[list[int]]:
     """The items in lists that every database takes as parameters."""
     iterator = iter(items)

@@ -105,11 +105,3 @@ def tell(conn: Connection, sightings: Iterable[Told]) -> None:
     for start in range(0, len(rows), _AT_ONCE):
         conn.execute(ids, {"ids": [row[3] for row in rows[start : start + _AT_ONCE]]})
     driver.insert(conn, "own_sighting", _COLUMNS, rows)
-
-
-def forget(conn: Connection, object_row: int) -> list[str]:
-    """Delete what was told of an object's sightings; the ids of the sightings, which are the caller's to delete."""
-    found = conn.execute(text("SELECT sighting_id FROM own_sighting WHERE object_row = :row"), {"row": object_row})
-    ids = [row[0] for row in found]
-    conn.execute(text("DELETE FROM own_sighting WHERE object_row = :row"), {"row": object_row})
-    return ids

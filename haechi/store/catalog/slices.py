@@ -5,7 +5,8 @@ begins after a date neither skips nor repeats, whatever is added meanwhile. One 
 (collection, live, date_added, type, seq) and is all that is read to find it. What was withdrawn is in no page.
 """
 
-from collections.abc import Iterable, Mapping
+import sqlite3
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
@@ -13,7 +14,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, TextClause, text
 
+from haechi.store.catalog import driver
+
 MOST_BYTES: Final = 16 << 20  # of bodies in one page; one object alone may be larger
+_FETCH: Final = 64  # rows at a time: so many more than MOST_BYTES stand in memory at worst
 # STIX 2.1 observables need no spec_version; every other object without one is of STIX 2.0.
 OBSERVABLES: Final = (
     "artifact", "autonomous-system", "directory", "domain-name", "email-addr", "email-message", "file", "ipv4-addr",
@@ -35,12 +39,16 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to read: a recipient's collection, the rows after a date, so many of them."""
+    """Where to read: a recipient's collection, the rows after a date, so many of them.
+
+    `seq` is the last sequence that has no later date, where the caller knows it: a page is then read in one go.
+    """
 
     recipient_id: int
     collection_id: int
     after: int = 0  # date_added, microseconds UTC
     limit: int = 100
+    seq: int | None = None
 
 
 class Released(NamedTuple):
@@ -59,35 +67,105 @@ class Entry(NamedTuple):
     date_added: int
     version: int
     spec_version: str
+    seq: int
 
 
-def page(conn: Connection, place: Place, wanted: Wanted) -> tuple[list[Released], bool]:
+class Page(NamedTuple):
+    """The stored bytes of a page's objects, joined by commas, and of the first and last when they were added.
+
+    All 0 and empty where there is none. `seq` is the last one's.
+    """
+
+    objects: int
+    first: int
+    last: int
+    seq: int
+    bodies: bytes
+    more: bool
+
+
+_EMPTY: Final = Page(0, 0, 0, 0, b"", False)
+
+
+def page(conn: Connection, place: Place, wanted: Wanted) -> Page:
     """The objects after a date in the order they were added, and whether there are more.
 
     At most `limit` of them, and fewer where they'd be more than MOST_BYTES together.
     """
+    if place.seq is not None and wanted == Wanted() and conn.dialect.name == "sqlite":
+        found = _joined(conn, place)
+        if found is not None:
+            return found
+    rows, more = released(conn, place, wanted)
+    if not rows:
+        return _EMPTY
+    bodies = b",".join([row.body for row in rows])
+    return Page(len(rows), rows[0].date_added, rows[-1].date_added, rows[-1].seq, bodies, more)
+
+
+_JOINED: Final = (
+    "SELECT count(*), min(date_added), max(date_added), max(seq), CAST(group_concat(CAST(body AS TEXT), ',') AS BLOB)"
+    " FROM (SELECT seq, date_added, body FROM ledger WHERE recipient_id = :recipient AND seq > :seq AND seq <= :upto"
+    " AND +collection_id = :collection AND +live = 1 ORDER BY seq LIMIT :limit)"
+)
+_LATER: Final = (
+    "SELECT 1 FROM ledger WHERE collection_id = :collection AND live = 1 AND type IS NOT NULL AND date_added > :last"
+    " LIMIT 1"
+)
+
+
+def _joined(conn: Connection, place: Place) -> Page | None:
+    """A full page that lies close together in the slice, joined by SQLite: half the time of a hundred rows.
+
+    None where the page isn't full within twice its length, or is too large to be joined.
+    """
+    arguments = {
+        "recipient": place.recipient_id,
+        "collection": place.collection_id,
+        "seq": place.seq,
+        "upto": (place.seq or 0) + 2 * place.limit,
+        "limit": place.limit,
+    }
+    driver_connection: Any = conn.connection.driver_connection
+    before = driver_connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+    try:
+        cursor = driver_connection.execute(_JOINED, arguments)
+        count, first, last, seq, bodies = cursor.fetchone()
+        if count < place.limit:
+            return None
+        later = driver_connection.execute(_LATER, {"collection": place.collection_id, "last": last}).fetchone()
+        return Page(count, first, last, seq, bodies, later is not None)
+    except sqlite3.DataError:  # longer than MOST_BYTES
+        return None
+    finally:
+        driver_connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
+
+
+def released(conn: Connection, place: Place, wanted: Wanted) -> tuple[list[Released], bool]:
+    """The same objects with what a peer needs beside them, and whether there are more."""
     arguments = _arguments(place, wanted)
     if conn.dialect.name == "sqlite" and wanted == Wanted():
-        cursor: Any = conn.connection.cursor()  # the driver's own: no layer between a hundred rows and their bytes
-        cursor.execute(_PLAIN, arguments)
-        found, more = _fitting(map(Released._make, cursor), place.limit)
-        cursor.close()
-        return found, more
+        with driver.reading(conn, f"SELECT seq, date_added, salt, body{_PLAIN}", arguments) as cursor:
+            rows, more = _fitting(cursor, place.limit)
+        return list(map(Released._make, rows)), more
     keys = [(row[0], row[1]) for row in conn.execute(_keys(conn.dialect.name, _shape(wanted)), arguments)]
     sizes = accumulate(length for _, length in keys[: place.limit])
     fits = max(sum(size <= MOST_BYTES for size in sizes), min(len(keys), 1))
     return _bodies(conn, place, [seq for seq, _ in keys[:fits]]), len(keys) > fits
 
 
-def _fitting(rows: Iterable[Released], limit: int) -> tuple[list[Released], bool]:
-    found: list[Released] = []
+def _fitting(cursor: Any, limit: int) -> tuple[list[tuple[Any, ...]], bool]:
+    """The rows up to the limit whose last columns fit together, and whether one was left."""
+    found: list[tuple[Any, ...]] = []
     size = 0
-    for row in rows:
-        size += len(row.body)
-        if len(found) == limit or (size > MOST_BYTES and found):
-            return found, True
-        found.append(row)
-    return found, False
+    while part := cursor.fetchmany(_FETCH):
+        size += sum([len(row[-1]) for row in part])
+        found += part
+        if size > MOST_BYTES:
+            sizes = accumulate(len(row[-1]) for row in found[:limit])
+            fits = max(sum(size <= MOST_BYTES for size in sizes), 1)
+            return found[:fits], len(found) > fits
+    return found[:limit], len(found) > limit
 
 
 def _bodies(conn: Connection, place: Place, seqs: list[int]) -> list[Released]:
@@ -102,7 +180,7 @@ def _bodies(conn: Connection, place: Place, seqs: list[int]) -> list[Released]:
 def manifest(conn: Connection, place: Place, wanted: Wanted) -> tuple[list[Entry], bool]:
     """What the objects are, without them, and whether there are more."""
     rows = conn.execute(_entries(conn.dialect.name, _shape(wanted)), _arguments(place, wanted))
-    entries = [Entry(row[0], row[1], row[2], "2.1" if row[3] else "2.0") for row in rows]
+    entries = [Entry(row[0], row[1], row[2], "2.1" if row[3] else "2.0", row[4]) for row in rows]
     return entries[: place.limit], len(entries) > place.limit
 
 
@@ -143,7 +221,7 @@ def _arguments(place: Place, wanted: Wanted) -> Mapping[str, Any]:
 
 
 _PLAIN: Final = (
-    "SELECT seq, date_added, salt, body FROM ledger WHERE collection_id = :collection AND live = 1"
+    " FROM ledger WHERE collection_id = :collection AND live = 1"
     " AND type IS NOT NULL AND date_added > :after ORDER BY date_added LIMIT :one_more"
 )
 
@@ -210,7 +288,7 @@ def _keys(dialect: str, shape: _Shape) -> TextClause:
 
 @lru_cache(maxsize=256)
 def _entries(dialect: str, shape: _Shape) -> TextClause:
-    return text(_with(dialect, shape, f"l.object_id, l.date_added, l.version, {_modern(dialect)} AS modern"))
+    return text(_with(dialect, shape, f"l.object_id, l.date_added, l.version, {_modern(dialect)} AS modern, l.seq"))
 
 
 def _with(dialect: str, shape: _Shape, columns: str) -> str:

@@ -28,18 +28,6 @@ def source(conn: Connection, recipient: RecipientRow) -> tuple[int, Tlp]:
     return int(made.scalar_one()), UNMARKED
 
 
-def definitions(conn: Connection, source: int) -> list[bytes]:
-    """The marking-definitions that the source sent before, as received."""
-    rows = conn.execute(
-        text(
-            "SELECT v.raw FROM object o JOIN object_version v ON v.object_id = o.id AND v.to_at IS NULL"
-            " WHERE o.source_id = :source AND o.type = 'marking-definition' AND v.raw IS NOT NULL"
-        ),
-        {"source": source},
-    )
-    return [bytes(row[0]) for row in rows]
-
-
 def object_row(conn: Connection, source: int, object_id: str) -> int | None:
     """The catalog's row of an object that the source has and that still counts."""
     found = conn.execute(

@@ -307,7 +307,10 @@ def scan_json(a: Arrays, t: FieldTable, end: Num, max_rows: Num) -> Num:
                         k += 1
                     if k != i or (n > 1 and c == 48):
                         code, value = parse_number(buf, begin_text, i, _WHOLE)
-                        if code != OK or (n > 1 and c == 48 and 48 <= byte_at(buf, begin_text + 1) <= 57):
+                        first = begin_text + (c == 45)
+                        zero_first = byte_at(buf, first) == 48 and 48 <= byte_at(buf, first + 1) <= 57
+                        bare_point = byte_at(buf, first) == 46 or byte_at(buf, i - 1) == 46
+                        if code != OK or zero_first or bare_point:
                             code = NUMBER_EXPECTED if code == OK else code
                             field = _NTEXT + target
                             break
