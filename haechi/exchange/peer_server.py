@@ -175,7 +175,7 @@ def _confirmed(conn: Connection, request: Request, recipient: RecipientRow, us: 
         raise BadInput("sync.confirmation")
     count = receipts.confirm(conn, recipient.id, said.seqs, at=now, word=word)
     log.append("withdrawal.confirmed", subject=recipient.uuid, details={"count": count, "last": max(said.seqs)})
-    return Response(204)
+    return Response(200, {"content-type": wire.JSON}, b"{}")
 
 
 def _leaves(conn: Connection, request: Request, recipient: RecipientRow) -> Response:

@@ -237,7 +237,7 @@ class Pull:
                 sender=self._peer.uuid, recipient=self._us, seqs=seqs, at=self._now(), cannot=dict(cannot)
             )
             response = yield self._post("withdrawals", wire.Word(confirmation.sign(said, self._key)))
-            if response.status not in (200, 204):
+            if response.status != 200:
                 raise NodeCannot("sync.status", status=response.status)
             after = seqs[-1]
             self._shelf.withdrawn(after)

@@ -3,7 +3,7 @@
     GET  receipts                          Heads: the ledger's epoch and what each collection has
     POST receipts       Receipts           Receipts: the answerer's word at the same rows
     GET  withdrawals?after=SEQ             Withdrawals
-    POST withdrawals    Word               204: a confirmation, kept
+    POST withdrawals    Word               {}: a confirmation, kept
     GET  leaves?collection=NAME&after=SEQ&upto=SEQ[&hidden=1][&digest=1]      Leaves, or a Digest of them
 
 A page of objects carries `x_haechi_leaves` beside `objects`: of each its sequence, date and salt. Binary is base64.

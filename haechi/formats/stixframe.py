@@ -45,10 +45,43 @@ class Frames:
         """
         related = _related(raws)
         found: list[Read | None] = [self._quick(raw, related) for raw in raws]
-        slow = [place for place, one in enumerate(found) if one is None]
-        for place, one in zip(slow, self._slow([raws[place] for place in slow], around, related), strict=True):
-            found[place] = one
+        # First what tells of others, with these others, and one of each frame that is new; then what is left.
+        first = self._first(raws, found, related)
+        self._fill(found, first, raws, around, related)
+        if len(first) < len(raws):
+            more = [raws[place] for place in first if b"marking-definition" in raws[place]]
+            for place, one in enumerate(found):
+                found[place] = self._quick(raws[place], related) if one is None else one
+            left = [place for place, one in enumerate(found) if one is None]
+            self._fill(found, left, raws, [*around, *_definitions(more)], related)
         return [one for one in found if one is not None]
+
+    def _first(self, raws: Sequence[bytes], found: Sequence[Read | None], related: frozenset[bytes]) -> list[int]:
+        """The places of those that must be read together, and of one for each new frame."""
+        places: list[int] = []
+        frames: set[tuple[bytes, bytes, bytes]] = set()
+        for place, one in enumerate(found):
+            if one is not None:
+                continue
+            split = _split(raws[place])
+            if split is not None and split[1] not in related:
+                if split[0] in frames or split[0] in self._known:
+                    continue
+                frames.add(split[0])
+            places.append(place)
+        return places
+
+    def _fill(
+        self,
+        found: list[Read | None],
+        places: Sequence[int],
+        raws: Sequence[bytes],
+        around: Sequence[bytes],
+        related: frozenset[bytes],
+    ) -> None:
+        if places:
+            for place, one in zip(places, self._slow([raws[place] for place in places], around, related), strict=True):
+                found[place] = one
 
     def _quick(self, raw: bytes, related: frozenset[bytes]) -> Read | None:
         """The object by its frame; None where the ordinary way must read it."""
@@ -122,6 +155,10 @@ def _split(raw: bytes) -> tuple[tuple[bytes, bytes, bytes], bytes, bytes] | None
     if after < 0:
         return None
     return (raw[:begins], raw[ends:says], raw[after:]), raw[begins:ends], raw[says:after]
+
+
+def _definitions(raws: Sequence[bytes]) -> list[bytes]:
+    return [raw for raw in raws if _decoded(raw).get("type") == "marking-definition"]
 
 
 def _related(raws: Sequence[bytes]) -> frozenset[bytes]:

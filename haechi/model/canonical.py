@@ -14,7 +14,7 @@ import rfc8785
 from haechi.model.errors import BadInput
 
 # What the fast encoder may write otherwise: a long number, a character above U+FFFF (UTF-8 F0.., or an escaped pair).
-_LONG = re.compile(rb"[0-9]{16}")
+_LONG = re.compile(rb"(?:^|[:\[,\s-])[0-9]{16}")
 _HIGH = re.compile(rb"[\xf0-\xf4]")
 
 

@@ -58,7 +58,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Thing(msgspec.Struct, frozen=True, kw_only=True):
-    """What an id or value means: values, or a party, or an event, sighting or refused record with all there is of it."""
+    """What an id or value means: values, or a party, an event, sighting, refused record or source's object with all there is of it."""
 
     asked: str
     values: tuple[Known, ...] = ()
@@ -129,12 +129,14 @@ def _by_id(conn: Connection, known: Sources, asked: str) -> Thing | None:
         try:
             return Thing(asked=asked, party=parties.by_uuid(conn, named[2]))
         except NotFound:
-            if named[1]:
-                raise
+            pass  # a source's own identity, maybe
     values = indicators.of_object(conn, asked.strip())
     patterns = indicator_views.patterns_of(conn, asked.strip())
     if not values and not patterns:
-        raise NotFound("lookup.no_id", id=asked)
+        context = indicator_views.context_of(conn, asked.strip())
+        if context is None:
+            raise NotFound("lookup.no_id", id=asked)
+        return Thing(asked=asked, record=context)
     said = tuple(_known(conn, known, asked, value) for value in values)
     return Thing(asked=asked, values=said, patterns=tuple(patterns))
 

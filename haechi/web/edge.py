@@ -1,8 +1,8 @@
 """Where HTTP meets the node: one request in, recognised, handed to its protocol, one answer out.
 
-Nothing is served to nobody: without a login there is 401 and no more, whatever the path. What a TLS proxy in front may
-say (the client's certificate and address) is believed only of one that we were told of, over a unix socket or from a
-loopback address, and taken out of every other request.
+Nothing but the node's identity is served to nobody: without a login there is 401 and no more, whatever the path. What a
+TLS proxy in front may say (the client's certificate and address) is believed only of one that we were told of, over a
+unix socket or from a loopback address, and taken out of every other request.
 """
 
 from collections.abc import Mapping
@@ -13,18 +13,20 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from haechi.exchange import identity
 from haechi.exchange.caller import Caller
 from haechi.exchange.message import Request, Response
 from haechi.exchange.taxii import media, server
 from haechi.exchange.taxii.refusal import Refused
 from haechi.messages.catalogue import text
 from haechi.model.errors import NotVerified
-from haechi.node import logins, peering, taxii
+from haechi.node import logins, peering, peers, taxii
 from haechi.node.home import Home
 from haechi.node.logins import Logins
 from haechi.store.catalog import driver
 from haechi.web.limiter import MOST_FAILURES, Failures
 
+_IDENTITY_LASTS: Final = 10_000_000  # microseconds
 _THREADS: Final = 4  # that answer what may take its time, so that the loop goes on
 _VOUCHED: Final = frozenset({"client-cert", "client-cert-chain", "x-forwarded-for", "x-forwarded-proto"})
 _CHALLENGE: Final = 'Basic realm="haechi", charset="UTF-8", Bearer realm="haechi"'
@@ -49,6 +51,7 @@ class Edge:
         self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="haechi-web")
         self._quick = home.catalog().dialect.name == "sqlite"  # another process's database may keep us waiting
         self._conn: Connection | None = None
+        self._identity = (-_IDENTITY_LASTS, b"")
 
     def vouched(self, request: Request, client: str) -> tuple[Request, str]:
         """The request without what nobody vouches for, and the address that it comes from."""
@@ -124,6 +127,13 @@ class Edge:
                 self._blocked()
             raise Refused(401, "login", headers={"www-authenticate": _CHALLENGE}) from None
         return peering.answer(self.home, request, caller)
+
+    def identity(self) -> Response:
+        """Who this node is, signed: for anyone who asks, so it is signed anew every ten seconds at most."""
+        now = self.home.clock.now()
+        if not 0 <= now - self._identity[0] < _IDENTITY_LASTS:
+            self._identity = (now, peers.document(self.home))
+        return Response(200, {"content-type": identity.MEDIA_TYPE}, self._identity[1])
 
     def write(self, request: Request, caller: Caller) -> Response:
         """The answer to a request that may change something; durable when this returns."""

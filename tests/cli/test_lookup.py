@@ -124,3 +124,30 @@ def test_what_partners_saw(home: Home, capsys: pytest.CaptureFixture[str]) -> No
     assert (said["kind"], said["count"], said["sectors"], said["country"], said["marking"]) == (
         "seen", 1200, ["semiconductor"], "KR", "TLP:GREEN",
     )  # fmt: skip
+
+
+def test_a_sources_object_that_is_no_indicator(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = [f"{kind}--00000000-0000-4000-8000-0000000000ac" for kind in ("report", "identity")]
+    with home.catalog().begin() as conn:
+        objects = [
+            SourceObject(
+                object_id=id, type=id.partition("--")[0], version="1", raw=b'{"name":"R\xc2\x9b"}', marking=Tlp.GREEN
+            )
+            for id in ids
+        ]
+        load(conn, source_id(conn, "cert", None)[0], objects, at=1, list_name="l")
+    for id in ids:
+        status, out, _ = run(capsys, id)
+        assert status == 0
+        assert [line.split()[0] for line in out.splitlines()] == [
+            "id",
+            "type",
+            "source",
+            "version",
+            "marking",
+            '{"name":"R\\x9b"}',
+        ]
+        (thing,) = json.loads(run(capsys, id, "--json")[1])["lookup"]
+        assert (thing["record"]["source"], thing["record"]["marking"]) == ("cert", "TLP:GREEN")
+    assert run(capsys, "report--00000000-0000-4000-8000-0000000000ad")[0] == 1
+    assert run(capsys, "identity--00000000-0000-4000-8000-0000000000ad")[0] == 1
