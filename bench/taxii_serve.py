@@ -13,12 +13,11 @@ import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
-from litestar import Request, Response, get
+from litestar import Response, get
 
 from haechi.exchange.taxii import times
 from haechi.formats import stixout
@@ -28,7 +27,7 @@ from haechi.model.marking import Tlp
 from haechi.model.release import Relation
 from haechi.node import consumers
 from haechi.node.home import Home
-from haechi.store.catalog import ledger, recipients, slices
+from haechi.store.catalog import driver, ledger, recipients, slices
 from haechi.store.catalog.ledger import Outgoing
 from haechi.store.catalog.slices import Place, Wanted
 from haechi.web.edge import Edge
@@ -61,7 +60,7 @@ async def serve(port: int, home: Home, page: bytes) -> None:
     headers = {"x-taxii-date-added-first": times.added(NOW), "x-taxii-date-added-last": times.added(NOW)}
 
     @get("/static")
-    async def static(request: Request[Any, Any, Any]) -> Response[bytes]:
+    async def static() -> Response[bytes]:
         return Response(page, media_type="application/taxii+json;version=2.1", headers=headers)
 
     edge = Edge(home)
@@ -81,9 +80,7 @@ def made(path: Path, objects: int) -> Home:
     home = Home.init(path, party="TWCERT/CC", country="TW", sector="government", clock=SystemClock())
     added, secrets = consumers.add(home, name="reader", country="KR", relation=Relation.COMMUNITY)
     (path / LOGIN).write_text(f"{secrets.user}\n{secrets.secret}\n")
-    with home.catalog().begin() as conn:
-        if conn.dialect.name == "sqlite":
-            conn.exec_driver_sql("PRAGMA cache_size = -400000")  # the index of random ids then stays in memory
+    with home.catalog().begin() as conn, driver.roomy(conn):
         ledger.write(conn, added.id, released(objects), now=NOW)
     return home
 
