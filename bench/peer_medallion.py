@@ -42,7 +42,6 @@ def main(port: int, objects: int) -> None:
     medallion.register_blueprints(app)
     login = base64.b64encode(b"user:secret").decode()
     server = make_server("127.0.0.1", port, app, threaded=True)
-    server.RequestHandlerClass.protocol_version = "HTTP/1.1"  # keep the connection, as ours does
     server.RequestHandlerClass.log_request = lambda *_: None  # type: ignore[method-assign]
     print(json.dumps({"authorization": f"Basic {login}", "collection": COLLECTION}), flush=True)
     server.serve_forever()

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, TextClause, text
 
-_MAPPED: Final = 4 << 30  # bytes of the file at most
+_MAPPED: Final = 1 << 30  # bytes of the file at most
 _CACHE_KIB: Final = 16_384
 _ROOM_KIB: Final = 98_304
 _FETCH: Final = 65_536  # rows at a time: keeps the Python objects of a million values from standing all at once
