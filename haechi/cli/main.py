@@ -35,6 +35,8 @@ COMMANDS: dict[str, str] = {
     "receipts": "haechi.cli.receipts",
     "export": "haechi.cli.export",
     "import": "haechi.cli.import_",
+    "feed": "haechi.cli.feed",
+    "misp": "haechi.cli.misp",
     "audit": "haechi.cli.audit",
     "lake": "haechi.cli.lake",
     "doctor": "haechi.cli.doctor",

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, text
 
 from haechi.messages.catalogue import Message, encode
-from haechi.store.catalog import foreign_sightings, ledger
+from haechi.store.catalog import foreign_sightings, ledger, releasable
 from haechi.store.catalog.exchange_tables import CHANGES
 from haechi.store.catalog.indicators import grow
 from haechi.store.catalog.ledger import Taken
@@ -69,6 +69,7 @@ def delete(
             ("object", "id"),
         ):
             _each(conn, f"DELETE FROM {table} WHERE {column} IN :many", part)
+    releasable.forget(conn, rows, object_ids)
     done.objects = len(own)
     _forget_values(conn, values, seen, done)
     count(conn, CHANGES)
