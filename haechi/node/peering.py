@@ -14,15 +14,13 @@ from haechi.exchange import peer_server, signature
 from haechi.exchange.caller import SIGNATURE, Caller
 from haechi.exchange.message import Request, Response
 from haechi.model.errors import NotVerified
-from haechi.node import keys, taxii
+from haechi.node import taxii
 from haechi.node.home import Home
 from haechi.store.audit import fingerprint
 from haechi.store.catalog import nonces, recipients
 from haechi.store.catalog.recipients import PEER, RecipientRow
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
     from haechi.node.http import Client
 
 MOST: Final = 64 << 20  # bytes of an answer: a page of the largest objects that we take
@@ -36,7 +34,7 @@ class Wire:
         from haechi.node.http import get
 
         self._home, self._client = home, client
-        self._key = signing_key(home)
+        self._key = home.key()
         self._there = get(peer.url)
         self._keys = known_keys([peer])
         self._to = fingerprint(Ed25519PublicKey.from_public_bytes(peer.key or b""))
@@ -60,17 +58,13 @@ class Wire:
 
 
 def client(peer: RecipientRow) -> "Client":
-    """An HTTP client for a peer: its certificate's pin decides; a person gave its address, a private one too."""
+    """An HTTP client for a peer: its certificate's pin decides, and a private address only where a person allowed it."""
     from urllib.parse import urlsplit
 
     from haechi.node.http import Client
 
-    return Client(pin=peer.tls_pin, private_host=urlsplit(peer.url).hostname or "")
-
-
-def signing_key(home: Home) -> "Ed25519PrivateKey":
-    """The node's own key."""
-    return keys.load(home.path / "keys" / keys.FILE)
+    host = urlsplit(peer.url).hostname or ""
+    return Client(pin=peer.tls_pin, private_host=host if peer.allow_private else "")
 
 
 def known_keys(peers: list[RecipientRow]) -> dict[str, Ed25519PublicKey]:
@@ -98,7 +92,7 @@ def recognise(home: Home, request: Request) -> Caller:
         key_of=known_keys(peers).get,
         now=now,
         seen=lambda key, nonce, until: nonces.seen(home.catalog(), key, nonce, until, now=now),
-        me=[fingerprint(signing_key(home).public_key())],
+        me=[fingerprint(home.key().public_key())],
     )
     for peer in peers:
         if evidence.key_id in known_keys([peer]):
@@ -108,7 +102,7 @@ def recognise(home: Home, request: Request) -> Caller:
 
 def answer(home: Home, request: Request, caller: Caller) -> Response:
     """Answer a peer and sign it; what was written is durable when this returns."""
-    engine, key = home.catalog(), signing_key(home)
+    engine, key = home.catalog(), home.key()
     with engine.connect() if request.method == "GET" else engine.begin() as conn:
         if request.path.rstrip("/").rpartition("/")[2] in peer_server.PATHS:
             us, now = home.config.party_uuid, home.clock.now()
