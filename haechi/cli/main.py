@@ -32,6 +32,8 @@ COMMANDS: dict[str, str] = {
     "consumer": "haechi.cli.consumer",
     "sync": "haechi.cli.sync",
     "receipts": "haechi.cli.receipts",
+    "feed": "haechi.cli.feed",
+    "misp": "haechi.cli.misp",
     "audit": "haechi.cli.audit",
     "lake": "haechi.cli.lake",
     "doctor": "haechi.cli.doctor",

@@ -7,6 +7,7 @@ from which secrets are derived: they must not change with the key.
 import hmac
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -74,12 +75,20 @@ def extracted(key: "Ed25519PrivateKey") -> bytes:
 
 def successions(folder: Path) -> list["Said"]:
     """The changes of key that the folder of keys tells of, oldest first, each with the words of both keys, checked."""
+    path = folder / SUCCESSIONS
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return []
+    return list(_successions(path, state.st_mtime_ns, state.st_size))
+
+
+@lru_cache(maxsize=8)  # asked at every message, changed once a year
+def _successions(path: Path, mtime: int, size: int) -> tuple["Said", ...]:
+    del mtime, size
     from haechi.exchange import succession
 
-    path = folder / SUCCESSIONS
-    if not path.exists():
-        return []
-    return [succession.read(line) for line in path.read_text("utf-8").splitlines()]
+    return tuple(succession.read(line) for line in path.read_text("utf-8").splitlines())
 
 
 def earlier(folder: Path, key: "Ed25519PublicKey") -> Sequence["Ed25519PublicKey"]:

@@ -18,7 +18,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.response.base import ASGIResponse
 
 from haechi import __version__
-from haechi.exchange import message
+from haechi.exchange import identity, message
 from haechi.exchange.message import Response
 from haechi.exchange.taxii import server
 from haechi.exchange.taxii.refusal import Refused
@@ -87,6 +87,7 @@ _RESOURCES: Final = (
     ("add_objects", post, _OBJECTS, described(status="202", writes=True, of_path=("collection",))),
     ("object", get, _ONE, described(filters=openapi.OF_OBJECT, of_path=("collection", "object"))),
     ("delete_object", delete, _ONE, described(of_path=("collection", "object"))),
+    ("identity", get, identity.PATH, described(kind=identity.MEDIA_TYPE)),
     ("receipts", get, "/haechi/receipts", described(refused=_PLAIN)),
     ("add_receipts", post, "/haechi/receipts", described(refused=_PLAIN)),
     ("withdrawals", get, "/haechi/withdrawals", described(refused=_PLAIN)),
@@ -115,7 +116,9 @@ async def _answered(edge: Edge, room: _Room, asked: _Asked) -> Response:
     given, address = edge.vouched(wire.received(asked.scope), wire.client(asked.scope))
     run = asyncio.get_running_loop().run_in_executor
     try:
-        if peering.is_signed(given):
+        if given.method == "GET" and given.path == identity.PATH:
+            answer = await run(edge.pool, edge.identity)
+        elif peering.is_signed(given):
             async with room.signed:
                 whole = given if given.method == "GET" else _with_body(given, await _body(asked, MOST_SIGNED))
                 answer = await run(edge.pool, edge.peer, whole, address)

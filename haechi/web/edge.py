@@ -1,6 +1,6 @@
 """Where HTTP meets the node: one request in, recognised, handed to its protocol, one answer out.
 
-Nothing is served to nobody: without a login there is 401 and no more, whatever the path. What a TLS proxy in front may
+Nothing is served to nobody: without a login there is 401 and no more, whatever the path, but for the node's identity. What a TLS proxy in front may
 say (the client's certificate and address) is believed only of one that we were told of, over a unix socket or from a
 loopback address, and taken out of every other request.
 """
@@ -13,13 +13,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from haechi.exchange import identity
 from haechi.exchange.caller import Caller
 from haechi.exchange.message import Request, Response
 from haechi.exchange.taxii import media, server
 from haechi.exchange.taxii.refusal import Refused
 from haechi.messages.catalogue import text
 from haechi.model.errors import NotVerified
-from haechi.node import logins, peering, taxii
+from haechi.node import logins, peering, peers, taxii
 from haechi.node.home import Home
 from haechi.node.logins import Logins
 from haechi.web.limiter import MOST_FAILURES, Failures
@@ -120,6 +121,10 @@ class Edge:
                 self._blocked()
             raise Refused(401, "login", headers={"www-authenticate": _CHALLENGE}) from None
         return peering.answer(self.home, request, caller)
+
+    def identity(self) -> Response:
+        """Who this node is, signed: for anyone who asks."""
+        return Response(200, {"content-type": identity.MEDIA_TYPE}, peers.document(self.home))
 
     def write(self, request: Request, caller: Caller) -> Response:
         """The answer to a request that may change something; durable when this returns."""

@@ -18,6 +18,7 @@ from haechi.node.home import Home
 from haechi.web.app import create
 
 HEADER_MILLISECONDS: Final = 10_000  # in which a request's header fields must come
+DRAIN_SECONDS: Final = 3.0  # for what is under way when the server is to stop
 _WAITING: Final = 1_024  # connections not yet taken up
 _BUFFER: Final = 65_536  # bytes of one request's header fields at most
 
@@ -86,13 +87,23 @@ async def _serve(home: Home, place: Place, started: Callable[[], None]) -> None:
         ssl_key=key,
         ssl_protocol_min=SSLProtocols.tls12,
     )
-    loop = asyncio.get_running_loop()
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(one, server.stop)
+        loop.add_signal_handler(one, stop.set)
     server.on_startup(lambda: loop.call_later(0.05, started))
     gc.collect()
     gc.freeze()  # what stands now stays: the collector needn't look at it again and again
-    await server.serve()
+    serving: asyncio.Task[None] = asyncio.create_task(server.serve())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    server.stop()  # type: ignore[no-untyped-call]
+    await asyncio.wait({serving}, timeout=DRAIN_SECONDS)
+    serving.cancel()  # where a connection says nothing more
+    outcome = await asyncio.gather(serving, return_exceptions=True)
+    for failure in outcome:
+        if isinstance(failure, Exception):
+            raise failure
 
 
 def _is_loopback(host: str) -> bool:

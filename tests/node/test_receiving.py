@@ -15,7 +15,7 @@ from haechi.model.canonical import encoded
 from haechi.model.marking import Tlp
 from haechi.node import indicators
 from haechi.store.audit_check import verify
-from haechi.store.catalog import received, receipts
+from haechi.store.catalog import receipts, received
 from haechi.store.catalog.indicators import assertions_of
 from haechi.store.catalog.ledger import Outgoing
 from tests.node.pair import Pair

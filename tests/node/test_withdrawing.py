@@ -16,7 +16,7 @@ from haechi.model.errors import NodeCannot
 from haechi.model.release import Relation
 from haechi.node import indicators, matching, parties
 from haechi.node.ingest import ingest
-from haechi.store.catalog import ledger, received, receipts, recipients, scrub
+from haechi.store.catalog import ledger, receipts, received, recipients, scrub
 from haechi.store.catalog.indicator_load import load, source_id
 from haechi.store.catalog.indicators import assertions_of
 from haechi.store.catalog.ledger import Outgoing

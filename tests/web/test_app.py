@@ -1,8 +1,8 @@
 import http.client
 import json
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from contextlib import suppress
 
 import httpx
@@ -112,7 +112,7 @@ def test_a_body_that_turns_out_to_be_huge_is_refused_in_bounded_memory(served: S
     server = _process(served)
     before = server.memory_info().rss
 
-    def endless():  # type: ignore[no-untyped-def]
+    def endless() -> Iterator[bytes]:
         for _ in range(400):  # 400 MB, if anyone took them
             yield b" " * (1 << 20)
 

@@ -95,6 +95,11 @@ def source_id(conn: Connection, name: str, marking: Tlp | None, *, own: bool = F
     return int(found.id), Tlp(found.marking if marking is None else marking)
 
 
+def default_marking(conn: Connection, source_id: int) -> Tlp:
+    """What a source's unmarked objects get."""
+    return Tlp(conn.execute(text("SELECT marking FROM source WHERE id = :id"), {"id": source_id}).scalar_one())
+
+
 def marking_definitions(conn: Connection, source_id: int) -> list[bytes]:
     """The marking-definitions that a source sent, as received: its later objects may name them without sending them."""
     rows = conn.execute(
@@ -187,6 +192,9 @@ def _run(conn: Connection, step: Step, arguments: dict[str, Any], done: Loaded) 
 def _prepare(conn: Connection) -> None:
     _clear(conn)
     binary = "BLOB" if conn.dialect.name == "sqlite" else "BYTEA"
+    if conn.dialect.name == "sqlite":
+        # These tables are in memory only; to overwrite what is dropped there would take as much memory again.
+        conn.execute(text("PRAGMA temp.secure_delete = OFF"))
     conn.execute(
         text(
             "CREATE TEMPORARY TABLE staged_object (n INTEGER PRIMARY KEY, own_id TEXT, list_name TEXT, version TEXT,"
