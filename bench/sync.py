@@ -71,7 +71,7 @@ def _child(part: str, folder: Path, port: int, count: int) -> dict[str, Any]:
 
 
 def _sync(folder: Path, server: int, count: int) -> dict[str, Any]:
-    begun = time.perf_counter()
+    begun, busy = time.perf_counter(), _cpu(server)
     child = subprocess.Popen(
         [sys.executable, "-m", "haechi", "--home", folder / "kr", "sync", "--json"],
         cwd=HERE,
@@ -88,6 +88,7 @@ def _sync(folder: Path, server: int, count: int) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "objects_per_second": round(count / seconds),
         "receiver_cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+        "sender_cpu_seconds": round(_cpu(server) - busy, 2),
         "receiver_rss_mb": usage.ru_maxrss >> 10,
         "sender_rss_mb": _peak(server),
     }
@@ -96,6 +97,12 @@ def _sync(folder: Path, server: int, count: int) -> dict[str, Any]:
 def _peak(pid: int) -> int:
     """The peak memory of the process and its children, MB."""
     return sum(_high(one) for one in (pid, *_children(pid)))
+
+
+def _cpu(pid: int) -> float:
+    """The seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _children(pid: int) -> Iterator[int]:

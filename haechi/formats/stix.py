@@ -14,7 +14,7 @@ import msgspec
 from haechi.formats import jsondoc, moment, pattern, quick, stixmarking, stixout
 from haechi.formats.jsondoc import text, texts
 from haechi.formats.patternof import pattern_of
-from haechi.formats.stixaround import ACTORS, LONGEST_NAME, Around, around
+from haechi.formats.stixaround import LONGEST_NAME, Around, around
 from haechi.formats.stixcheck import checked, id_of
 from haechi.formats.stixcontext import other
 from haechi.messages.catalogue import Message
@@ -139,20 +139,9 @@ def _ours(item: Mapping[str, Any]) -> Mapping[str, Any]:
     return ours if isinstance(ours, dict) else {}
 
 
-def _context(item: Mapping[str, Any], own_id: str, known: Around) -> tuple[Context, list[Tlp]]:
+def _context(item: Mapping[str, Any], own_id: str, known: Around) -> tuple[Context, tuple[Tlp, ...]]:
     """The context, and the explicit markings of what was brought into it by relationships."""
-    brought: list[Tlp] = []
-    names: dict[str, list[str]] = {"actors": [], "malware": [], "campaigns": []}
-    targets = list(known.indicated.get(own_id, ()))
-    for target, _ in tuple(targets):
-        targets += known.attributed.get(target, ())
-    for target, tlp in targets:
-        named = known.named.get(target)
-        if named is None or not named.name:
-            continue
-        role = "actors" if named.kind in ACTORS else "campaigns" if named.kind == "campaign" else "malware"
-        names[role].append(named.name)
-        brought += [label for label in (tlp, named.tlp) if label is not None]
+    names = known.names(own_id)
     ours = {name: texts(found) for name, found in _ours(item).items()}
     shown = ": ".join(part for part in (text(item.get("name")), text(item.get("description"))) if part)
     references = item.get("external_references")
@@ -162,17 +151,17 @@ def _context(item: Mapping[str, Any], own_id: str, known: Around) -> tuple[Conte
         if isinstance(ref, dict) and ref.get("url")
     )
     return Context(
-        actors=_once(names["actors"], ours.get("actors", ())),
-        malware=_once(names["malware"], ours.get("malware", ())),
-        campaigns=_once(names["campaigns"], ours.get("campaigns", ())),
+        actors=_once(names.actors, ours.get("actors", ())),
+        malware=_once(names.malware, ours.get("malware", ())),
+        campaigns=_once(names.campaigns, ours.get("campaigns", ())),
         kill_chain=(*_phases(item.get("kill_chain_phases")), *ours.get("kill_chain", ())),
         references=(*links, *ours.get("references", ())),
         labels=(*texts(item.get("labels")), *texts(item.get("indicator_types"))),
         description=shown[:_LONGEST_TEXT],
-    ), brought
+    ), names.brought
 
 
-def _once(related: list[str], said: tuple[str, ...]) -> tuple[str, ...]:
+def _once(related: tuple[str, ...], said: tuple[str, ...]) -> tuple[str, ...]:
     if not related and not said:
         return ()
     return tuple(dict.fromkeys([*related, *(name[:LONGEST_NAME] for name in said)]))

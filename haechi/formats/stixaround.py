@@ -34,6 +34,15 @@ class Named(msgspec.Struct, frozen=True):
     tlp: Tlp | None
 
 
+class Names(msgspec.Struct, frozen=True):
+    """What relationships call an indicator's makers and means, and the explicit markings that come along."""
+
+    actors: tuple[str, ...] = ()
+    malware: tuple[str, ...] = ()
+    campaigns: tuple[str, ...] = ()
+    brought: tuple[Tlp, ...] = ()
+
+
 class Around:
     """Markings, names and relationships by id."""
 
@@ -44,6 +53,22 @@ class Around:
         self.attributed: dict[str, list[tuple[str, Tlp | None]]] = {}
         self.changed: set[int] = set()  # places of marking-definitions that say other than the first of that id
         self.circles: set[tuple[str, str]] = set()  # source and target of relationships that go round
+
+    def names(self, own_id: str) -> Names:
+        """The names that relationships give to an indicator: of what it indicates, and of whom that is laid to."""
+        brought: list[Tlp] = []
+        names: dict[str, dict[str, None]] = {"actors": {}, "malware": {}, "campaigns": {}}
+        targets = list(self.indicated.get(own_id, ()))
+        for target, _ in tuple(targets):
+            targets += self.attributed.get(target, ())
+        for target, tlp in targets:
+            named = self.named.get(target)
+            if named is None or not named.name:
+                continue
+            role = "actors" if named.kind in ACTORS else "campaigns" if named.kind == "campaign" else "malware"
+            names[role][named.name] = None
+            brought += [label for label in (tlp, named.tlp) if label is not None]
+        return Names(tuple(names["actors"]), tuple(names["malware"]), tuple(names["campaigns"]), tuple(brought))
 
     def check(self, item: Mapping[str, Any], place: int) -> None:
         """BadInput for an object that contradicts itself or those around it."""

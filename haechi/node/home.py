@@ -18,6 +18,7 @@ from haechi.node.config import HOME_VERSION, Config
 from haechi.store.files import fsync_path
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from sqlalchemy import Engine
 
     from haechi.store.audit import AuditLog
@@ -40,6 +41,7 @@ class Home:
     def __init__(self, path: Path, config: Config, clock: Clock) -> None:
         self.path, self.config, self.clock = path, config, clock
         self.lake_path, self.cache_path = path / "lake", path / "cache"
+        self._key: tuple[tuple[int, int], Ed25519PrivateKey] | None = None
 
     @classmethod
     def init(
@@ -90,6 +92,18 @@ class Home:
         with self.catalog().connect() as conn:
             return parties.by_uuid(conn, self.config.party_uuid).id
 
+    def key(self) -> "Ed25519PrivateKey":
+        """The node's signing key, read anew where another process changed it."""
+        path = self.path / "keys" / keys.FILE
+        try:
+            state = path.stat()
+            stamp = (state.st_ino, state.st_mtime_ns)
+        except OSError:
+            stamp = (0, 0)  # `load` says what is wrong
+        if self._key is None or self._key[0] != stamp:
+            self._key = (stamp, keys.load(path))
+        return self._key[1]
+
     def catalog(self) -> "Engine":
         """The catalog; the same engine at every call."""
         return self._engine
@@ -113,8 +127,8 @@ class Home:
     def _log(self) -> "AuditLog":
         from haechi.store.audit import AuditLog
 
-        key = keys.load(self.path / "keys" / keys.FILE)
-        return AuditLog.open(self.path / "audit", key=key, clock=self.clock, actor=_user())
+        self.key()  # a key that can't be used is told now, not at the first entry
+        return AuditLog.open(self.path / "audit", key=self.key, clock=self.clock, actor=_user())
 
 
 def _database(path: Path, config: Config) -> str:

@@ -4,6 +4,7 @@ A second import of the same file changes nothing, so an import that was cut off 
 names files, sources and counts, never a value.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from haechi.model.indicator import Context, Value, ValueType, Verdict
 from haechi.model.marking import Tlp
 from haechi.model.source_object import INDICATOR, SourceObject
 from haechi.node.home import Home
+from haechi.node.spooled import spooled
 from haechi.node.unpacked import STDIN, Meter, unpacked
 from haechi.store.catalog import driver, indicator_changes, indicator_load, indicators
 from haechi.store.catalog.indicator_load import Loaded
@@ -29,6 +31,9 @@ from haechi.store.catalog.indicator_load import Loaded
 # What stands beside lists in a folder and is none: read as a plain list, its links would become indicators.
 PROSE_NAMES: Final = ("license", "licence", "readme")
 PROSE_ENDINGS: Final = frozenset({".md", ".adoc", ".rst", ".html", ".htm", ".py"})
+# Beside the events of a MISP feed's folder: what they are, and unsalted digests of values that they hold anyway.
+_FEED_NAMES: Final = frozenset({"manifest.json", "hashes.csv"})
+_EVENT_NAME: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.json")
 SKIPPED: Final = "skipped"  # a file's format, where its name says that it is no list
 KEPT_REFUSALS: Final = 10_000  # named one by one; the rest are counted
 
@@ -119,7 +124,7 @@ def _check(home: Home, known_at: int | None, known_why: str) -> None:
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(found for found in path.rglob("*") if found.is_file() and not is_prose(found))
+            yield from sorted(found for found in path.rglob("*") if found.is_file() and _passed_by(found) is None)
         elif path != STDIN and not path.exists():
             raise NotFound("file.missing", path=str(path))
         else:
@@ -132,11 +137,22 @@ def is_prose(path: Path) -> bool:
     return name.startswith(PROSE_NAMES) or path.suffix.lower() in PROSE_ENDINGS
 
 
+def _passed_by(path: Path) -> Message | None:
+    """Why a file in a folder is no list; None where it may be one."""
+    if is_prose(path):
+        return Message("list_format.prose")
+    if path.name in _FEED_NAMES and any(_EVENT_NAME.fullmatch(each.name) for each in path.parent.iterdir()):
+        return Message("list_format.misp_feed")
+    return None
+
+
 def _passed_over(paths: Iterable[Path]) -> Iterator[Added]:
     for path in paths:
         if path.is_dir():
-            for file in sorted(found for found in path.rglob("*") if found.is_file() and is_prose(found)):
-                yield Added(path=str(file), format=SKIPPED, why=Message("list_format.prose"), source="")
+            for file in sorted(found for found in path.rglob("*") if found.is_file()):
+                why = _passed_by(file)
+                if why is not None:
+                    yield Added(path=str(file), format=SKIPPED, why=why, source="")
 
 
 def _add_file(home: Home, path: Path, *, meter: Meter, source: str, format: Format | None, **options: Any) -> Added:
@@ -176,7 +192,7 @@ def _merge(
     with home.catalog().begin() as conn:
         source_id, default = indicator_load.source_id(conn, source, marking, own=own)
         definitions = indicator_load.marking_definitions(conn, source_id)
-        found = _parsed(file, detected.format, str(path), default, kind, context, definitions)
+        found = _parsed(home, file, detected.format, str(path), default, kind, context, definitions)
         loaded = indicator_load.load(
             conn,
             source_id,
@@ -194,6 +210,7 @@ def _merge(
 
 
 def _parsed(
+    home: Home,
     file: BinaryIO,
     format: Format,
     path: str,
@@ -206,10 +223,15 @@ def _parsed(
         return plain.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
     if format is Format.CSV:
         return csvlist.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
+    if format is Format.MISP:
+        return _misp(home, file, path, marking)
     data = file.read(jsondoc.MAX_BYTES + 1)
-    if format is Format.STIX:
-        return stix.parse(data, path=path, marking=marking, definitions=definitions)
-    return misp.parse(data, path=path, marking=marking)
+    return stix.parse(data, path=path, marking=marking, definitions=definitions)
+
+
+def _misp(home: Home, file: BinaryIO, path: str, marking: Tlp) -> Iterator[SourceObject | BadInput | NoIndicator]:
+    with spooled(file, home.cache_path) as blocks:
+        yield from misp.stream(blocks, path=path, marking=marking)
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:

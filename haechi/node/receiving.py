@@ -52,9 +52,9 @@ class Catalog:
     def take(self, collection: str, rows: Sequence[Row]) -> None:
         """Objects, rows, cursor and tree in one transaction, with its entry in the audit log."""
         log = self._home.audit()
-        with driver.without_collector(), self._home.catalog().begin() as conn:
-            kept = self._kept(conn, rows)
-            received.add(conn, self._peer.id, collection, kept, date=rows[-1].date)
+        with driver.without_collector(), self._home.catalog().begin() as conn, driver.roomy(conn):
+            kept, fresh = self._kept(conn, rows)
+            received.add(conn, self._peer.id, collection, kept, date=rows[-1].date, fresh=fresh)
             received.keep_state(conn, self._peer.id, seq=max(received.state(conn, self._peer.id).seq, rows[-1].seq))
             refused = sum(row.refused is not None for row in kept)
             details = {"collection": collection, "rows": len(rows), "last": rows[-1].seq, "refused": refused}
@@ -63,8 +63,8 @@ class Catalog:
         self.taken += len(rows)
         self._told(self.taken)
 
-    def _kept(self, conn: Connection, rows: Sequence[Row]) -> list[received.Row]:
-        """Load the objects; the rows to keep, with the reason where one was refused."""
+    def _kept(self, conn: Connection, rows: Sequence[Row]) -> tuple[list[received.Row], bool]:
+        """Load the objects; the rows to keep, with the reason where one was refused, and whether all were new here."""
         source, marking = submissions.source(conn, self._peer)
         if self._frames is None:
             self._frames = Frames(marking)
@@ -92,7 +92,8 @@ class Catalog:
         for conflict in loaded.conflicts:
             place = places[conflict.location.value]
             kept[place] = kept[place]._replace(refused=encode([conflict.message]))
-        return kept
+        refused = any(row.refused is not None for row in kept)
+        return kept, loaded.new_objects == loaded.objects and not refused
 
     def withdraw(self, withdrawals: Sequence[wire.Withdrawn]) -> Mapping[str, int]:
         return withdrawing.apply(self._home, self._peer, withdrawals)
@@ -124,7 +125,7 @@ class Catalog:
         """Take in what was missing or otherwise; the ids of the objects that came."""
         log = self._home.audit()
         with self._home.catalog().begin() as conn:
-            kept = self._kept(conn, rows)
+            kept, _ = self._kept(conn, rows)
             received.repair(conn, self._peer.id, collection, kept, gone)
             details = {"collection": collection, "rows": len(rows), "unknown": len(gone)}
             log.append("exchange.repaired", subject=self._peer.uuid, details=details)

@@ -101,7 +101,7 @@ class Run:
         """Look at what changed after a count of changes, or (None) at everything, and write what comes of it."""
         releasable.prepare(self.conn)
         try:
-            releasable.look_at(self.conn, since)
+            releasable.look_at(self.conn, since, but_of=0 if self._dry else self.recipient.id)
             with without_collector():
                 for number in range(_ROUNDS):
                     self._round(first=number == 0)

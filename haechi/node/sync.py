@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from haechi.exchange.message import Request, Response
 from haechi.exchange.sync import Agreement, Pull, Pulled, Side, converse
-from haechi.model.errors import HaechiError, NodeCannot, NotFound, NotVerified, UsageError
-from haechi.node import peering, sightback
+from haechi.model.errors import Conflict, HaechiError, NodeCannot, NotFound, NotVerified, UsageError
+from haechi.node import peering, release, sightback
 from haechi.node.home import Home
 from haechi.node.receiving import Catalog
 from haechi.store.catalog import received, recipients
@@ -26,6 +26,8 @@ from haechi.store.files import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from haechi.node.http import Client
 
 _AT_ONCE: Final = 4  # peers
 _LONGEST_PAUSE: Final = 3600.0  # seconds between two tries of a peer that doesn't answer
@@ -79,6 +81,7 @@ def run(home: Home, who: str = "", *, told: Told = lambda _name, _rows: None) ->
 def prepare(home: Home) -> None:
     """Bring what we give out up to date: our own sightings, then each peer's slice."""
     sightback.refresh(home)
+    release.run_all(home)
 
 
 def _wanted(home: Home, who: str) -> list[RecipientRow]:
@@ -99,14 +102,25 @@ def _one(home: Home, peer: RecipientRow, told: Told) -> Synced:
     done = Synced(peer=peer.name, uuid=peer.uuid)
     try:
         with locked(home.cache_path / f"sync-{peer.uuid}.lock"), peering.client(peer) as client:
-            wire = peering.Wire(home, peer, client)
-            pull(home, peer, wire.send, done, root=wire.root, told=told)
+            try:
+                _converse(home, peer, client, done, told)
+            except Conflict as error:
+                if error.id != "peer.key_changed":
+                    raise
+                with home.catalog().connect() as conn:
+                    peer = recipients.get(conn, peer.id)
+                _converse(home, peer, client, done, told)
     except HaechiError as error:
         done.error = error
     except OSError as error:
         done.error = NodeCannot("sync.disk", cause=error.strerror or type(error).__name__)
     _note(home, peer, done)
     return done
+
+
+def _converse(home: Home, peer: RecipientRow, client: "Client", done: Synced, told: Told) -> None:
+    wire = peering.Wire(home, peer, client)
+    pull(home, peer, wire.send, done, root=wire.root, told=told)
 
 
 def pull(
@@ -118,7 +132,7 @@ def pull(
     pull = Pull(
         peer=side,
         us=home.config.party_uuid,
-        key=peering.signing_key(home),
+        key=home.key(),
         shelf=shelf,
         now=home.clock.now,
         root=root,

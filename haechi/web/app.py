@@ -18,7 +18,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.response.base import ASGIResponse
 
 from haechi import __version__
-from haechi.exchange import message
+from haechi.exchange import identity, message
 from haechi.exchange.message import Response
 from haechi.exchange.taxii import server
 from haechi.exchange.taxii.refusal import Refused
@@ -30,6 +30,8 @@ from haechi.web.front import Front, log
 from haechi.web.openapi import described
 
 BODY_SECONDS: Final = 30.0
+MOST_SIGNED: Final = 1 << 20  # bytes of a signed body: receipts and confirmations; who sent it is known only after it
+_AT_ONCE: Final = 8  # bodies read at a time, of each kind: so many are in memory, whoever sends them
 _COLLECTION: Final = "/haechi/collections/{collection:str}"
 _LOG = logging.getLogger("haechi.web")
 _Asked = Request[Any, Any, Any]
@@ -43,10 +45,11 @@ def create(home: Home, *, behind_proxy: bool = False) -> Front:
 
 def routed(edge: Edge) -> Litestar:
     """The routes alone."""
+    room = _Room()
 
     async def handle(request: _Asked) -> ASGIResponse:
         begun = time.monotonic()
-        answer = await _answered(edge, request)
+        answer = await _answered(edge, room, request)
         if _LOG.isEnabledFor(logging.INFO):
             _log(request, answer, time.monotonic() - begun)
         return _sent(answer)
@@ -84,14 +87,16 @@ _RESOURCES: Final = (
     ("add_objects", post, _OBJECTS, described(status="202", writes=True, of_path=("collection",))),
     ("object", get, _ONE, described(filters=openapi.OF_OBJECT, of_path=("collection", "object"))),
     ("delete_object", delete, _ONE, described(of_path=("collection", "object"))),
+    ("identity", get, identity.PATH, described(kind=identity.MEDIA_TYPE)),
     ("receipts", get, "/haechi/receipts", described(refused=_PLAIN)),
     ("add_receipts", post, "/haechi/receipts", described(refused=_PLAIN)),
     ("withdrawals", get, "/haechi/withdrawals", described(refused=_PLAIN)),
     ("confirm_withdrawals", post, "/haechi/withdrawals", described(refused=_PLAIN)),
     ("leaves", get, "/haechi/leaves", described(refused=_PLAIN)),
+    ("misp_feed", get, "/misp/{name:str}", described(kind="application/json", refused=_PLAIN, of_path=("name",))),
     ("versions", get, f"{_ONE}/versions", described(filters=openapi.OF_VERSIONS, of_path=("collection", "object"))),
 )
-_STATUS: Final = {"add_objects": 202}
+_STATUS: Final = {"add_objects": 202}  # the answer carries its own; Litestar allows no route of 204 to return one
 
 
 def _routes(handle: Any) -> list[HTTPRouteHandler]:
@@ -101,19 +106,30 @@ def _routes(handle: Any) -> list[HTTPRouteHandler]:
     ]
 
 
-async def _answered(edge: Edge, asked: _Asked) -> Response:
+class _Room:
+    """How many bodies are read at a time."""
+
+    def __init__(self) -> None:
+        self.signed, self.plain = asyncio.Semaphore(_AT_ONCE), asyncio.Semaphore(_AT_ONCE)
+
+
+async def _answered(edge: Edge, room: _Room, asked: _Asked) -> Response:
     given, address = edge.vouched(wire.received(asked.scope), wire.client(asked.scope))
     run = asyncio.get_running_loop().run_in_executor
     try:
-        if peering.is_signed(given):
-            whole = given if given.method == "GET" else _with_body(given, await _body(asked))
-            answer = await run(edge.pool, edge.peer, whole, address)
+        if given.method == "GET" and given.path == identity.PATH:
+            answer = await run(edge.pool, edge.identity)
+        elif peering.is_signed(given):
+            async with room.signed:
+                whole = given if given.method == "GET" else _with_body(given, await _body(asked, MOST_SIGNED))
+                answer = await run(edge.pool, edge.peer, whole, address)
         elif given.method == "GET":
             answer = await run(edge.pool, edge.read, given, address)
         else:
             caller = await run(edge.pool, edge.recognised, given, address)
-            whole = _with_body(given, await _body(asked))
-            answer = await run(edge.pool, edge.write, whole, caller)
+            async with room.plain:
+                whole = _with_body(given, await _body(asked, server.MOST_BYTES))
+                answer = await run(edge.pool, edge.write, whole, caller)
     except Refused as refused:
         answer = refused.answer()
     return secured(answer, given.scheme)
@@ -123,13 +139,19 @@ def _with_body(given: message.Request, body: bytes) -> message.Request:
     return message.Request(given.method, given.target, given.headers, body, given.scheme, given.authority)
 
 
-async def _body(asked: _Asked) -> bytes:
-    """The whole body, which Litestar counts while it comes. Raises Refused: 413 for a large one, 408 for a slow one."""
+async def _body(asked: _Asked, most: int) -> bytes:
+    """The whole body. Raises Refused: 413 for one that says it is larger or turns out to be, 408 for a slow one."""
+    found, size = [], 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await asked.body()
+            async for part in asked.stream():
+                size += len(part)
+                if size > most:
+                    raise server.too_large()
+                found.append(part)
     except TimeoutError:
         raise Refused(408, "slow", headers={"connection": "close"}) from None
+    return b"".join(found)
 
 
 def _refusal(asked: _Asked, error: Exception) -> Response:

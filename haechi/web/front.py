@@ -13,7 +13,7 @@ from haechi.web import wire
 from haechi.web.edge import Edge, secured
 
 _LOG: Final = logging.getLogger("haechi.web")
-_ROUTE: Final = "/haechi/collections/{collection:str}/objects"
+_ROUTE: Final = "/haechi/collections/{collection}/objects"
 
 
 class Front:

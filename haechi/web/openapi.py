@@ -57,6 +57,7 @@ def described(
     status: str = "200",
     refused: Sequence[str] = _REFUSALS,
     writes: bool = False,
+    kind: str = media.TAXII,
 ) -> type[Operation]:
     """An operation that takes these parts of the path and query parameters, and answers so."""
 
@@ -68,7 +69,7 @@ def described(
                 *parts,
                 *(Parameter(name=name, param_in="query", schema=_FILTERS[name]) for name in filters),
             ]
-            answers = {status: _answer(_OBJECT)} | {one: _answer(_ERROR) for one in refused}
+            answers = {status: _answer(_OBJECT, kind)} | {one: _answer(_ERROR) for one in refused}
             if writes:
                 answers |= {one: _answer(_ERROR) for one in ("408", "413", "415", "422")}
                 self.request_body = RequestBody(
@@ -79,6 +80,6 @@ def described(
     return Described
 
 
-def _answer(schema: Schema) -> OpenAPIResponse:
-    content: dict[str, Any] = {media.TAXII: OpenAPIMediaType(schema=schema)}
+def _answer(schema: Schema, kind: str = media.TAXII) -> OpenAPIResponse:
+    content: dict[str, Any] = {kind: OpenAPIMediaType(schema=schema)}
     return OpenAPIResponse(description="", content=content)

@@ -36,6 +36,7 @@ RECIPIENT = Table(
     Column("key", LargeBinary),  # Ed25519, 32 bytes
     Column("next_key", LargeBinary),  # announced under the old key, taken when first used
     Column("tls_pin", LargeBinary),  # SHA-256 of the certificate's public key info
+    Column("allow_private", SmallInteger, nullable=False),  # 1: a person allowed private addresses for the url's host
     Column("confirmed_at", BigInteger),  # the code was compared on another channel; before that nothing is served
     # The head of its slice of the ledger: drawn under this row's lock.
     Column("epoch", BigInteger, nullable=False),
@@ -259,10 +260,11 @@ FEED = Table(
     METADATA,
     Column("id", ID, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
-    Column("kind", Text, nullable=False),  # taxii
+    Column("kind", Text, nullable=False),  # taxii | misp
     Column("url", Text, nullable=False),
     Column("collection", Text, nullable=False),
     Column("username", Text, nullable=False),  # the secret lies in the home folder, 0600
+    Column("private", SmallInteger, nullable=False),  # 1: a person allowed private addresses for its host
     Column("source_id", ID, ForeignKey("source.id"), nullable=False),
     Column("added_after", Text, nullable=False),  # as the server wrote it
     Column("next", Text, nullable=False),  # its cursor within a run that broke off
@@ -271,6 +273,15 @@ FEED = Table(
     Column("done_at", BigInteger),
     Column("failures", BigInteger, nullable=False),
     sqlite_autoincrement=True,
+)
+
+FEED_ITEM = Table(
+    "feed_item",
+    METADATA,
+    Column("feed_id", ID, ForeignKey("feed.id"), primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),  # of a MISP feed: the event's UUID
+    Column("version", BigInteger, nullable=False),  # its timestamp when it was taken
+    sqlite_with_rowid=False,
 )
 
 RULES = "release.rules"  # counter: grows with every change of a grant, a group or a recipient

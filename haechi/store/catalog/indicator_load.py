@@ -8,6 +8,7 @@ overwritten; the same id and version with other content is a conflict of that ob
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -36,7 +37,6 @@ from haechi.store.catalog.indicators import grow
 from haechi.store.catalog.recipients import count
 
 OBSERVED, ASSERTED = "observed", "asserted"
-_CACHE_KIB = 98_304  # of SQLite's page cache while a list is merged: its index then stays in memory
 _STAGED = ("staged_object", "staged_value", "staged_pattern", "staged_pair", "staged_word")
 
 _AT_ONCE = 4_000  # rows staged together
@@ -95,6 +95,11 @@ def source_id(conn: Connection, name: str, marking: Tlp | None, *, own: bool = F
     return int(found.id), Tlp(found.marking if marking is None else marking)
 
 
+def default_marking(conn: Connection, source_id: int) -> Tlp:
+    """What a source's unmarked objects get."""
+    return Tlp(conn.execute(text("SELECT marking FROM source WHERE id = :id"), {"id": source_id}).scalar_one())
+
+
 def marking_definitions(conn: Connection, source_id: int) -> list[bytes]:
     """The marking-definitions that a source sent, as received: its later objects may name them without sending them."""
     rows = conn.execute(
@@ -125,8 +130,7 @@ def load(
     names the list among the source's, for objects without an id of their own; with `replace` what the list no longer
     has is closed. Returns what changed; conflicts are listed there, not raised.
     """
-    _prepare(conn)
-    try:
+    with driver.roomy(conn), _staging(conn):
         done = Loaded()
         done.objects, done.context = _stage(conn, objects, list_name)
         how = _known_how(conn, OBSERVED if known_at is None else ASSERTED, known_why)
@@ -164,6 +168,14 @@ def load(
         if done.changed:
             grow(conn)
         return done
+
+
+@contextmanager
+def _staging(conn: Connection) -> Iterator[None]:
+    """The temporary tables, gone when it's over."""
+    _prepare(conn)
+    try:
+        yield
     finally:
         _clear(conn)
 
@@ -181,7 +193,8 @@ def _prepare(conn: Connection) -> None:
     _clear(conn)
     binary = "BLOB" if conn.dialect.name == "sqlite" else "BYTEA"
     if conn.dialect.name == "sqlite":
-        conn.execute(text(f"PRAGMA cache_size = -{_CACHE_KIB}"))
+        # These tables are in memory only; to overwrite what is dropped there would take as much memory again.
+        conn.execute(text("PRAGMA temp.secure_delete = OFF"))
     conn.execute(
         text(
             "CREATE TEMPORARY TABLE staged_object (n INTEGER PRIMARY KEY, own_id TEXT, list_name TEXT, version TEXT,"
@@ -215,8 +228,6 @@ def _clear(conn: Connection) -> None:
         return  # in a failed transaction, which takes the temporary tables with it
     for table in _STAGED:
         conn.execute(text(f"DROP TABLE IF EXISTS {table}"))
-    if conn.dialect.name == "sqlite":
-        conn.execute(text("PRAGMA cache_size = -2000"))
 
 
 def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) -> tuple[int, int]:

@@ -96,17 +96,20 @@ def collections(conn: Connection, recipient_id: int) -> list[str]:
     return sorted(conn.execute(query).scalars())
 
 
-def add(conn: Connection, recipient_id: int, collection: str, rows: Sequence[Row], *, date: int) -> Cursor:
+def add(
+    conn: Connection, recipient_id: int, collection: str, rows: Sequence[Row], *, date: int, fresh: bool = False
+) -> Cursor:
     """Take in the next rows of a collection, in order, the last one of that date: rows, tree and cursor together.
 
-    An earlier row of an object that comes anew is no longer live.
+    An earlier row of an object that comes anew is no longer live; `fresh` says that none of the objects came before.
     """
     had = cursor(conn, recipient_id, collection)
     if not rows:
         return had
     for row in rows:
         had.tree.add(row.leaf)
-    _retire(conn, recipient_id, [row.object_id for row in rows if row.object_id is not None])
+    if not fresh:
+        _retire(conn, recipient_id, [row.object_id for row in rows if row.object_id is not None])
     driver.insert(conn, "received", _COLUMNS, (_values(recipient_id, collection, row) for row in rows))
     now = Cursor(tree=had.tree, seq=rows[-1].seq, date=date)
     _store(conn, recipient_id, collection, now)

@@ -35,6 +35,7 @@ class RecipientRow(msgspec.Struct, frozen=True, kw_only=True):
     key: bytes | None
     next_key: bytes | None
     tls_pin: bytes | None
+    allow_private: bool
     confirmed_at: int | None
     epoch: int
     last_seq: int
@@ -97,6 +98,7 @@ def add(
     url: str = "",
     key: bytes | None = None,
     tls_pin: bytes | None = None,
+    allow_private: bool = False,
 ) -> RecipientRow:
     """A new recipient with its collections; `Conflict` where the party is one already.
 
@@ -117,6 +119,7 @@ def add(
         "key": key,
         "next_key": None,
         "tls_pin": tls_pin,
+        "allow_private": int(allow_private),
         "confirmed_at": None,
         "seen_change": 0,
         "seen_rules": 0,
@@ -173,7 +176,7 @@ def every(conn: Connection, kind: str = "") -> list[RecipientRow]:
 
 
 def change(conn: Connection, id: int, **fields: Any) -> RecipientRow:
-    """Set fields of a recipient (url, key, next_key, tls_pin, confirmed_at, removed_at, relation, name)."""
+    """Set fields of a recipient (url, key, next_key, tls_pin, allow_private, confirmed_at, removed_at, relation, name)."""
     conn.execute(update(RECIPIENT).where(RECIPIENT.c.id == id).values(**fields))
     count_change(conn)
     return get(conn, id)
@@ -189,6 +192,7 @@ def row_of(row: Any) -> RecipientRow:
     """A row that has all of RECIPIENT's columns, among others, as a recipient."""
     fields = {name: row._mapping[name] for name in RecipientRow.__struct_fields__}
     fields["relation"], fields["person"] = Relation(row.relation), bool(row.person)
+    fields["allow_private"] = bool(row.allow_private)
     for name in ("key", "next_key", "tls_pin"):
         fields[name] = None if fields[name] is None else bytes(fields[name])
     return RecipientRow(**fields)

@@ -79,7 +79,7 @@ class Site:
         with self.engine.begin() as conn:
             ledger.write(conn, self.recipient.id, found, now=now)
 
-    def ask(self, path: str, method: str = "GET", data: bytes = b"", **headers: str) -> Response:
+    def ask(self, path: str, method: str = "GET", data: bytes = b"", /, **headers: str) -> Response:
         given = {"accept": media.TAXII, "content-type": media.TAXII}
         given |= {key.replace("_", "-"): value for key, value in headers.items()}
         target = path.replace("INDICATORS", self.ids["indicators"]).replace("INBOX", self.ids["inbox"])

@@ -1,6 +1,7 @@
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ from sqlalchemy import Engine
 
 from haechi.model.release import Relation
 from haechi.store.catalog import ledger, recipients, slices
+from haechi.store.catalog.engine import open_engine, sqlite_url
 from haechi.store.catalog.ledger import Outgoing, Taken
 from haechi.store.catalog.slices import Entry, Place, Wanted
 
@@ -130,8 +132,6 @@ def test_all_pages_together_are_what_is_there(
 @pytest.fixture(scope="module")
 def hypothesis_engine(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """One catalog for all examples: each has a recipient of its own."""
-    from haechi.store.catalog.engine import open_engine, sqlite_url
-
     opened = open_engine(sqlite_url(tmp_path_factory.mktemp("slices") / "catalog.sqlite"), create=True)
     yield opened
     opened.dispose()
@@ -158,8 +158,6 @@ def test_a_page_far_apart_in_the_slice_is_found(engine: Engine) -> None:
 
 
 def as_dict(place: Place) -> dict[str, Any]:
-    import msgspec
-
     return msgspec.structs.asdict(place)
 
 

@@ -29,5 +29,4 @@ def test_a_recipients_source_is_made_once_and_keeps_its_marking(engine: Engine) 
         assert first == submissions.source(conn, one)
         assert first[1] is Tlp.AMBER_STRICT
         assert indicator_load.source_id(conn, f"A ({one.uuid})", None)[0] == first[0]
-        assert submissions.definitions(conn, first[0]) == []
         assert submissions.object_row(conn, first[0], "indicator--x") is None

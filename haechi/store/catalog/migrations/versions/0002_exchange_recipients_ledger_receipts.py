@@ -194,6 +194,7 @@ def upgrade() -> None:
         sa.Column("key", sa.LargeBinary(), nullable=True),
         sa.Column("next_key", sa.LargeBinary(), nullable=True),
         sa.Column("tls_pin", sa.LargeBinary(), nullable=True),
+        sa.Column("allow_private", sa.SmallInteger(), nullable=False),
         sa.Column("confirmed_at", sa.BigInteger(), nullable=True),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("last_seq", sa.BigInteger(), nullable=False),
@@ -250,6 +251,7 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("collection", sa.Text(), nullable=False),
         sa.Column("username", sa.Text(), nullable=False),
+        sa.Column("private", sa.SmallInteger(), nullable=False),
         sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("added_after", sa.Text(), nullable=False),
         sa.Column("next", sa.Text(), nullable=False),
@@ -297,6 +299,15 @@ def upgrade() -> None:
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["recipient_id"], ["recipient.id"], name=op.f("fk_submission_recipient_id")),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_submission")),
+    )
+    op.create_table(
+        "feed_item",
+        sa.Column("feed_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["feed_id"], ["feed.id"], name=op.f("fk_feed_item_feed_id")),
+        sa.PrimaryKeyConstraint("feed_id", "name", name=op.f("pk_feed_item")),
+        sqlite_with_rowid=False,
     )
     op.add_column("object", sa.Column("type", sa.Text(), server_default="indicator", nullable=False))
     op.add_column("object", sa.Column("creator", sa.Text(), server_default=sa.text("''"), nullable=False))
