@@ -69,7 +69,7 @@ def pairs(target: str) -> list[tuple[str, str]]:
 
 
 def _about(resource: str, fields: dict[str, tuple[str, ...]]) -> bytes:
-    filters = "&".join(f"{name}={','.join(sorted(values))}" for name, values in sorted(fields.items()))
+    filters = "&".join([f"{name}={','.join(sorted(values))}" for name, values in sorted(fields.items())])
     return hashlib.sha256(f"{resource}?{filters}".encode(errors="surrogatepass")).digest()[:_DIGEST]
 
 
