@@ -56,6 +56,7 @@ def _know(home: Home, other: Home, url: str) -> None:
             now=AT,
             url=url,
             key=key.public_bytes_raw(),
+            allow_private=True,
         )
         recipients.change(conn, added.id, confirmed_at=AT)
 

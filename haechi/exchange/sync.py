@@ -122,7 +122,7 @@ class Pull:
         self._peer, self._us, self._key, self._shelf, self._now = peer, us, key, shelf, now
         self._root, self._page, self._chunk = root, page, chunk
         self._ids: dict[str, str] = {}
-        self._epoch = 0
+        self._epoch, self._last = 0, 0
         self._withdraws = 0  # the last withdrawal whose leaf we have seen
         self.done = Pulled()
 
@@ -134,6 +134,7 @@ class Pull:
         """
         heads = yield from self._ask(self._get("receipts"), wire.Heads)
         self._epoch, self._ids = heads.epoch, {head.name: head.id for head in heads.collections}
+        self._last = heads.seq
         yield from self._check_epoch(heads)
         yield from self._withdrawals()
         for head in heads.collections:
@@ -221,29 +222,32 @@ class Pull:
 
     def _withdrawals(self) -> Talk[None]:
         """Apply what was withdrawn since, and confirm it, a part at a time."""
-        after = self._shelf.state().withdrawn_seq
-        while True:
+        after, more = self._shelf.state().withdrawn_seq, True
+        while more:
             found = yield from self._ask(self._get("withdrawals", after=after), wire.Withdrawals)
-            if not found.withdrawals:
-                if found.more:
-                    raise NotVerified("sync.no_end", what="withdrawals")
-                return
             seqs = [one.seq for one in found.withdrawals]
-            late = any(max(one.of, default=0) >= one.seq for one in found.withdrawals)
-            if late or seqs != sorted(set(seqs)) or seqs[0] <= after:
+            ill = any(max(one.of, default=0) >= one.seq for one in found.withdrawals)
+            if ill or seqs != sorted(set(seqs)) or (seqs and seqs[0] <= after):
                 raise NotVerified("sync.order", what="withdrawals", seq=seqs[0])
-            cannot = self._shelf.withdraw(found.withdrawals)
-            said = Confirmation(
-                sender=self._peer.uuid, recipient=self._us, seqs=seqs, at=self._now(), cannot=dict(cannot)
-            )
-            response = yield self._post("withdrawals", wire.Word(confirmation.sign(said, self._key)))
-            if response.status != 200:
-                raise NodeCannot("sync.status", status=response.status)
-            after = seqs[-1]
-            self._shelf.withdrawn(after)
-            self.done.withdrawn += len(seqs)
-            if not found.more:
-                return
+            if found.more and not seqs:
+                raise NotVerified("sync.no_end", what="withdrawals")
+            # Beyond the last row that we know of: of this moment, or made up. If it is true it comes again.
+            known = [one for one in found.withdrawals if one.seq <= max(self._last, self._withdraws)]
+            if known:
+                yield from self._apply(known)
+                after = known[-1].seq
+            more = found.more and len(known) == len(seqs)
+
+    def _apply(self, withdrawals: Sequence[wire.Withdrawn]) -> Talk[None]:
+        """Delete, then give our word on it, then take note that it is done: broken off in between it is done again."""
+        seqs = [one.seq for one in withdrawals]
+        cannot = dict(self._shelf.withdraw(withdrawals))
+        said = Confirmation(sender=self._peer.uuid, recipient=self._us, seqs=seqs, at=self._now(), cannot=cannot)
+        response = yield self._post("withdrawals", wire.Word(confirmation.sign(said, self._key)))
+        if response.status != 200:
+            raise NodeCannot("sync.status", status=response.status)
+        self._shelf.withdrawn(seqs[-1])
+        self.done.withdrawn += len(seqs)
 
     # Objects.
 

@@ -174,7 +174,7 @@ def confirm(home: Home, who: str, code: str) -> RecipientRow:
         if now.key != peer.key:  # it went over to another key while we compared
             raise NotVerified("peer.code_differs")
         found = recipients.change(conn, peer.id, confirmed_at=home.clock.now())
-        log.append("peer.confirm", subject=f"party:{peer.uuid}", details={"name": peer.name, "key": key_id(peer)})
+        log.append("peer.confirm", subject=f"party:{peer.uuid}", details={"name": peer.name, "key": id_of(peer.key)})
     return found
 
 
@@ -203,10 +203,10 @@ def remove(home: Home, who: str) -> RecipientRow:
     with home.catalog().begin() as conn:
         peer = _find(conn, who)
         gone = recipients.change(conn, peer.id, removed_at=home.clock.now(), confirmed_at=None)
-        log.append("peer.remove", subject=f"party:{peer.uuid}", details={"name": peer.name, "key": key_id(peer)})
+        log.append("peer.remove", subject=f"party:{peer.uuid}", details={"name": peer.name, "key": id_of(peer.key)})
     return gone
 
 
-def key_id(peer: RecipientRow) -> str:
-    """SHA-256 of the peer's raw public key, hexadecimal."""
-    return hashlib.sha256(peer.key or b"").hexdigest()
+def id_of(key: bytes | None) -> str:
+    """SHA-256 of a raw public key, hexadecimal."""
+    return hashlib.sha256(key or b"").hexdigest()

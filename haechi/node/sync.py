@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from haechi.exchange.message import Request, Response
 from haechi.exchange.sync import Agreement, Pull, Pulled, Side, converse
 from haechi.model.errors import Conflict, HaechiError, NodeCannot, NotFound, NotVerified, UsageError
-from haechi.node import peering, sightback
+from haechi.node import peering, release, sightback
 from haechi.node.home import Home
 from haechi.node.receiving import Catalog
 from haechi.store.catalog import received, recipients
@@ -81,6 +81,7 @@ def run(home: Home, who: str = "", *, told: Told = lambda _name, _rows: None) ->
 def prepare(home: Home) -> None:
     """Bring what we give out up to date: our own sightings, then each peer's slice."""
     sightback.refresh(home)
+    release.run_all(home)
 
 
 def _wanted(home: Home, who: str) -> list[RecipientRow]:
@@ -131,7 +132,7 @@ def pull(
     pull = Pull(
         peer=side,
         us=home.config.party_uuid,
-        key=peering.signing_key(home),
+        key=home.key(),
         shelf=shelf,
         now=home.clock.now,
         root=root,

@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from haechi.exchange import identity
+from haechi.exchange import identity, misp_feed
 from haechi.exchange.caller import Caller
 from haechi.exchange.message import Request, Response
 from haechi.exchange.taxii import media, server
 from haechi.exchange.taxii.refusal import Refused
 from haechi.messages.catalogue import text
 from haechi.model.errors import NotVerified
-from haechi.node import logins, peering, peers, taxii
+from haechi.node import keys, logins, mispfeed, peering, peers, taxii
 from haechi.node.home import Home
 from haechi.node.logins import Logins
 from haechi.store.catalog import driver
@@ -52,6 +52,7 @@ class Edge:
         self._quick = home.catalog().dialect.name == "sqlite"  # another process's database may keep us waiting
         self._conn: Connection | None = None
         self._identity = (-_IDENTITY_LASTS, b"")
+        self._misp = misp_feed.Feeds(keys.secret(home, mispfeed.PURPOSE))
 
     def vouched(self, request: Request, client: str) -> tuple[Request, str]:
         """The request without what nobody vouches for, and the address that it comes from."""
@@ -113,6 +114,11 @@ class Edge:
         """The answer to a request without a body."""
         with self.home.catalog().connect() as conn:
             caller = self._recognised(conn, request, address)
+            if request.path.startswith(misp_feed.ROOT):
+                found = self._misp.answer(request, caller, conn)
+                if found.status == 404:
+                    raise Refused(404, "not_there")
+                return found
             return self._answer(request, caller, conn)
 
     def peer(self, request: Request, address: str) -> Response:

@@ -4,7 +4,7 @@ from haechi.store.catalog.recipients import RecipientRow
 
 ROW = RecipientRow(
     id=1, uuid="u", name="MODA", country="TW", kind="consumer", relation=Relation.PUBLIC, person=False, added_at=0,
-    removed_at=None, url="", key=None, next_key=None, tls_pin=None, confirmed_at=None, epoch=1, last_seq=0, last_date=0,
+    removed_at=None, url="", key=None, next_key=None, tls_pin=None, allow_private=False, confirmed_at=None, epoch=1, last_seq=0, last_date=0,
     seen_change=0, seen_rules=0, good_until=None,
 )  # fmt: skip
 

@@ -1,5 +1,7 @@
 """How a new key follows an old one."""
 
+from itertools import pairwise
+
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -12,7 +14,7 @@ from haechi.store.audit import fingerprint
 PARTY = "3f2f0c1e-7d0a-4c7b-9a3e-2b9f0c9d1a11"
 KEYS = [Ed25519PrivateKey.generate() for _ in range(6)]
 RAW = [key.public_key().public_bytes_raw() for key in KEYS]
-CHAIN = [succession.say(PARTY, old, new, now=1) for old, new in zip(KEYS, KEYS[1:], strict=False)]
+CHAIN = [succession.say(PARTY, old, new, now=1) for old, new in pairwise(KEYS)]
 
 
 def test_both_keys_say_it() -> None:

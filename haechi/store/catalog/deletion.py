@@ -53,7 +53,9 @@ def delete(
     """Delete these objects of a source in the caller's transaction. `seen` says which values our own logs hold."""
     done = Deleted()
     own = list(_rows(conn, source, object_ids))
-    about = set(_about(conn, object_ids, done)) - set(own)
+    about, naming = _about(conn, object_ids)
+    about -= set(own)
+    naming -= set(own)
     rows = [*own, *sorted(about)]
     if not rows:
         return done
@@ -65,14 +67,17 @@ def delete(
             ("pattern", "object_id"),
             ("foreign_sighting", "object_row"),
             ("own_sighting", "object_row"),
+            ("object_need", "object_row"),
             ("object_version", "object_id"),
             ("object", "id"),
         ):
             _each(conn, f"DELETE FROM {table} WHERE {column} IN :many", part)
     releasable.forget(conn, rows, object_ids)
-    done.objects = len(own)
+    done.objects, done.named = len(own), len(naming)
     _forget_values(conn, values, seen, done)
-    count(conn, CHANGES)
+    change = count(conn, CHANGES)
+    for part in _parts(sorted(naming)):  # release has to look at them anew: what they name is no longer there
+        _each(conn, f"UPDATE object SET changed = {change} WHERE id IN :many", part)
     grow(conn)
     return done
 
@@ -98,24 +103,21 @@ def _rows(conn: Connection, source: int, object_ids: Sequence[str]) -> Iterator[
         yield from conn.execute(query, {"source": source, "many": part}).scalars()
 
 
-def _about(conn: Connection, object_ids: Sequence[str], done: Deleted) -> Iterator[int]:
-    """The objects of any source that say something of these; those that only name them are counted."""
+def _about(conn: Connection, object_ids: Sequence[str]) -> tuple[set[int], set[int]]:
+    """The objects of any source that say something of these, and those that name them beside other things."""
     wanted = {id.encode() for id in object_ids}
-    for id in object_ids:
-        yield from foreign_sightings.rows_about(conn, id)
+    about = {row for id in object_ids for row in foreign_sightings.rows_about(conn, id)}
+    naming: set[int] = set()
     query = text(
         "SELECT o.id, o.type, v.raw FROM object o JOIN object_version v ON v.object_id = o.id"
-        " WHERE o.type IN :many AND o.type <> 'indicator' AND v.raw IS NOT NULL"  # as the partial index says it
+        " WHERE o.type IN :many AND v.raw IS NOT NULL"
     ).bindparams(bindparam("many", expanding=True))
     # On the statement: a connection's own options would stay.
     streamed = query.execution_options(yield_per=1000)
     for row in conn.execute(streamed, {"many": [*_SAYS, *_NAMES]}):
-        if wanted.isdisjoint(_ID.findall(bytes(row.raw))):
-            continue
-        if row.type in _SAYS:
-            yield row.id
-        else:
-            done.named += 1
+        if not wanted.isdisjoint(_ID.findall(bytes(row.raw))):
+            (about if row.type in _SAYS else naming).add(row.id)
+    return about, naming - about
 
 
 def _values(conn: Connection, rows: Sequence[int], which: str = "") -> list[int]:
