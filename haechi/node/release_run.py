@@ -90,6 +90,7 @@ class Run:
         self.written = Written()
         self.told: Counter[Told] = Counter()
         self._told_of: dict[int, Told] = {}  # of objects that are looked at again
+        self._dry = dry
         self._revokes = recipient.kind == CONSUMER
         self._needs = releasable.any_needs(conn)
 
@@ -97,7 +98,7 @@ class Run:
         """Look at what changed after a count of changes, or (None) at everything, and write what comes of it."""
         releasable.prepare(self.conn)
         try:
-            releasable.look_at(self.conn, since)
+            releasable.look_at(self.conn, since, but_of=0 if self._dry else self.recipient.id)
             for number in range(_ROUNDS):
                 for page in releasable.pages(self.conn):
                     later = [item.row for item in page if depends(item)] if number == 0 else []

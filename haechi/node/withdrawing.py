@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from haechi.exchange import confirmation, wire
-from haechi.node import matching
 from haechi.node.home import Home
 from haechi.store.catalog import deletion, received, submissions
 from haechi.store.catalog.deletion import Deleted
@@ -17,6 +16,8 @@ def apply(home: Home, peer: RecipientRow, withdrawals: Sequence[wire.Withdrawn])
     Returns what can't be taken back, by `exchange.confirmation`'s codes. Applied twice it changes nothing. Raises
     `NodeCannot` where something keeps the database's log from being cut: then nothing may be confirmed yet.
     """
+    from haechi.node import matching  # with a compiler behind it, and most syncs withdraw nothing
+
     done = _delete(home, peer, withdrawals)
     whole = scrub(home.catalog())
     if (home.cache_path / matching.FILE).exists():  # it holds the values themselves

@@ -108,12 +108,16 @@ def clear(conn: Connection) -> None:
         conn.execute(text(f"DROP TABLE IF EXISTS {name}"))
 
 
-def look_at(conn: Connection, since: int | None) -> int:
-    """Note the objects that changed after a count of changes, or (None) all; how many."""
-    which = "" if since is None else " WHERE changed > :since"
-    noted = conn.execute(
-        text(f"INSERT INTO release_look SELECT id FROM object{which}"), {} if since is None else {"since": since}
-    ).rowcount
+def look_at(conn: Connection, since: int | None, *, but_of: int = 0) -> int:
+    """Note the objects that changed after a count of changes, or (None) all; how many.
+
+    Those that came from the recipient `but_of` are left out: nobody is given back what it gave, and a peer may have given
+    a million.
+    """
+    changed = "" if since is None else " AND changed > :since"
+    sql = f"""INSERT INTO release_look SELECT id FROM object WHERE source_id NOT IN
+        (SELECT id FROM source WHERE recipient_id = :but_of){changed}"""
+    noted = conn.execute(text(sql), {"but_of": but_of} | ({} if since is None else {"since": since})).rowcount
     if conn.dialect.name == "postgresql":  # temporary tables have no statistics of themselves
         conn.execute(text("ANALYZE release_look"))
     return noted
