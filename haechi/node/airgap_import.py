@@ -158,7 +158,7 @@ class _Import:
         """Of a sender that was restored: what we have and its ledger hasn't any more is set aside."""
         manifest, withdrawn = self._manifest, self._shelf.state().withdrawn_seq
         had = {name: self._shelf.leaves(name, 0, start.seq) for name, start in starts.items() if start.seq}
-        same = airgap.common(self._opened, manifest, had)
+        same = airgap.common(self._opened, manifest, had) if had else {}
         kept = {name: place for name, place in same.items() if place[0] < starts[name].seq}
         begun = {name: Start(kept[name][0], _tree(had[name], kept[name][0])) for name in kept}
         airgap.check(self._opened, manifest, {**starts, **begun}, self._key)

@@ -24,7 +24,7 @@ from haechi.node import keys, logins, mispfeed, peering, peers, taxii
 from haechi.node.home import Home
 from haechi.node.logins import Logins
 from haechi.store.catalog import driver
-from haechi.web.limiter import MOST_FAILURES, Failures
+from haechi.web.limiter import MOST_FAILURES, Failures, Refusals
 
 _IDENTITY_LASTS: Final = 10_000_000  # microseconds
 _THREADS: Final = 4  # that answer what may take its time, so that the loop goes on
@@ -47,7 +47,7 @@ class Edge:
 
     def __init__(self, home: Home, *, behind_proxy: bool = False) -> None:
         self.home, self.behind_proxy = home, behind_proxy
-        self.failures, self.logins = Failures(), Logins(home)
+        self.failures, self.refusals, self.logins = Failures(), Refusals(), Logins(home)
         self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="haechi-web")
         self._quick = home.catalog().dialect.name == "sqlite"  # another process's database may keep us waiting
         self._conn: Connection | None = None
@@ -128,10 +128,12 @@ class Edge:
             raise Refused(429, "too_many_logins", headers={"retry-after": "60"})
         try:
             caller = peering.recognise(self.home, request)
-        except NotVerified:
+        except NotVerified as error:
             if self.failures.failed(address, now):
                 self._blocked()
-            raise Refused(401, "login", headers={"www-authenticate": _CHALLENGE}) from None
+            if count := self.refusals.due(error.id, now):
+                self.home.audit().append("peer.refused", details={"why": error.id, "count": count}, actor="web")
+            raise Refused(401, "signature", {"www-authenticate": _CHALLENGE}, reason=error.reason) from None
         return peering.answer(self.home, request, caller)
 
     def identity(self) -> Response:

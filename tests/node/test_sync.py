@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
+from typing import Self
 
 import pytest
 
@@ -22,12 +23,12 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
         recipients.change(conn, made.kr.peer_id, url="http://tw.example/haechi/")
 
     class Client:
-        def __enter__(self) -> "Client":
+        def __enter__(self) -> Self:
             return self
 
         def __exit__(self, *_: object) -> None: ...
 
-        def send(self, request: Request, *, most: int, check) -> Response:  # type: ignore[no-untyped-def]
+        def send(self, request: Request, *, most: int, check) -> Response:
             assert most
             answer = made.spoil(peering.answer(made.tw.home, request, peering.recognise(made.tw.home, request)))
             check(answer)

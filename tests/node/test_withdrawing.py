@@ -80,7 +80,7 @@ def test_of_what_was_never_seen_no_byte_stays(pair: Pair) -> None:
         from haechi.model.marking import Tlp
         from haechi.model.source_object import SourceObject
 
-        about = [one for one in stix.parse(b'{"objects":[%b]}' % sighting(gone.object_id, 6).body, marking=Tlp.AMBER)]
+        about = list(stix.parse(b'{"objects":[%b]}' % sighting(gone.object_id, 6).body, marking=Tlp.AMBER))
         load(conn, third, [one for one in about if isinstance(one, SourceObject)], at=NOW, list_name="")
         client = recipients.add(
             conn, uuid="33333333-3333-4333-8333-333333333333", name="Grid", country="KR", kind="consumer",
@@ -164,9 +164,9 @@ def test_a_value_that_another_source_asserts_stays_with_that_source(pair: Pair) 
 def test_an_older_version_goes_where_the_object_was_given_again(pair: Pair) -> None:
     pair.gives(pair.indicator(1, VALUE))
     pair.pull()
-    withdrawn = []
+    withdrawn: list[object] = []
 
-    def send(request):  # type: ignore[no-untyped-def]
+    def send(request):
         if "/objects/" in request.target and not withdrawn:
             withdrawn.append(pair.gives(takes=[1]))
             pair.gives(pair.indicator(1, "45.61.136.99", version=2))
