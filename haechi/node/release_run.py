@@ -87,7 +87,7 @@ class Run:
             secret=keys.secret(home, "pseudonym"),
             own_identity=f"identity--{home.config.party_uuid}",
         )
-        self.judge = Judge(conn, recipient, self.victims, now=now, more=more)
+        self.judge = Judge(conn, recipient, self.victims, now=now, more=more, second_person=home.config.second_person)
         self.bodies = Bodies(home, conn, recipient, self.victims, now=now, dry=dry)
         self.written = Written()
         self.told: Counter[Told] = Counter()
