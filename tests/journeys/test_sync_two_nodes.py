@@ -76,9 +76,9 @@ def both(tmp_path: Path) -> Iterator[tuple[Side, Side]]:
 def log_of(kr: Side, address: str) -> Path:
     path = kr.home.path.parent / "eve.json"
     record = {"event_type": "flow", "src_ip": address, "src_port": 4444, "dest_ip": "192.0.2.1", "dest_port": 443}
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 3600))
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(SystemClock().now() / 1e6 - 3600))
     path.write_text(json.dumps({**record, "proto": "TCP", "timestamp": moment}) + "\n")
-    os.utime(path, (time.time() - 600,) * 2)
+    os.utime(path, (SystemClock().now() / 1e6 - 600,) * 2)
     return path
 
 

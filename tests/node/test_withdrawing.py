@@ -80,7 +80,7 @@ def test_of_what_was_never_seen_no_byte_stays(pair: Pair) -> None:
         from haechi.model.marking import Tlp
         from haechi.model.source_object import SourceObject
 
-        about = [one for one in stix.parse(b'{"objects":[%b]}' % sighting(gone.object_id, 6).body, marking=Tlp.AMBER)]
+        about = list(stix.parse(b'{"objects":[%b]}' % sighting(gone.object_id, 6).body, marking=Tlp.AMBER))
         load(conn, third, [one for one in about if isinstance(one, SourceObject)], at=NOW, list_name="")
         client = recipients.add(
             conn, uuid="33333333-3333-4333-8333-333333333333", name="Grid", country="KR", kind="consumer",
