@@ -7,6 +7,7 @@ asks for an event again when its time has grown. Source: MISP feed format (githu
 """
 
 import hashlib
+import threading
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -213,6 +214,7 @@ class Feeds:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._kept: OrderedDict[tuple[int, int, int], Feed] = OrderedDict()
+        self._one = threading.Lock()  # an index is built once, however many ask at the same time
 
     def answer(self, request: Request, caller: Caller, conn: Connection) -> Response:
         """One request of a recognised caller. What isn't there and what isn't for them is answered alike."""
@@ -240,11 +242,12 @@ class Feeds:
 
     def _feed(self, conn: Connection, recipient: RecipientRow) -> Feed:
         key = (recipient.id, recipient.epoch, recipient.last_seq)
-        found = self._kept.get(key)
-        if found is None:
-            for older in [one for one in self._kept if one[0] == recipient.id]:
-                self._kept.pop(older, None)
-            found = self._kept[key] = Feed(conn, recipient, self._secret)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return found
+        with self._one:
+            found = self._kept.get(key)
+            if found is None:
+                for older in [one for one in self._kept if one[0] == recipient.id]:
+                    self._kept.pop(older, None)
+                found = self._kept[key] = Feed(conn, recipient, self._secret)
+                while len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+            return found

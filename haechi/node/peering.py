@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from haechi.exchange import peer_server, signature, succession
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 
 MOST: Final = 64 << 20  # bytes of an answer: a page of the largest objects that we take
 _NONCE: Final = 16  # bytes
+_SAID: Final = 10_000  # bytes of an error message
+
+
+class _Error(msgspec.Struct):
+    title: str = ""
 
 
 class Wire:
@@ -60,6 +66,8 @@ class Wire:
         signed = signature.sign_request(asked, key=self._key, now=clock.now(), nonce=nonce, to=self._to)
 
         def check(answer: Response) -> None:
+            if not is_signed(answer):
+                raise NotVerified("peer.unsigned", name=self._peer.name, status=answer.status, said=_title(answer))
             [peer] = announced(self._home, [self._peer], answer.headers)
             evidence = signature.verify_response(answer, signed, key_of=known_keys([peer]).get, now=clock.now())
             if taken_over(self._home, peer, evidence.key_id) is not peer:
@@ -143,9 +151,17 @@ def known_keys(peers: list[RecipientRow]) -> dict[str, Ed25519PublicKey]:
     return {fingerprint(key): key for key in found}
 
 
-def is_signed(request: Request) -> bool:
-    """Whether the request carries a signature, be it good or bad."""
-    return "signature-input" in request.headers
+def is_signed(message: Request | Response) -> bool:
+    """Whether a message carries a signature, be it good or bad."""
+    return "signature-input" in message.headers
+
+
+def _title(answer: Response) -> str:
+    """What an error message says (TAXII 2.1, 3.6.1), cut short; "" for none."""
+    try:
+        return msgspec.json.decode(answer.body[:_SAID], type=_Error).title[:200]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
 
 
 def recognise(home: Home, request: Request) -> Caller:

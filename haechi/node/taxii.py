@@ -1,6 +1,7 @@
 """The TAXII server on a node's own catalog, with its warning lists and its audit log."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection
@@ -38,5 +39,10 @@ def answer(home: Home, request: Request, caller: Caller, conn: Connection) -> Re
 
 def service(home: Home) -> Service:
     """What the node says of itself at this moment."""
-    title = text("taxii.title", party=home.config.party)
-    return Service(title=title, contact=home.config.party, keeper=_Keeper(home), now=home.clock.now())
+    party = home.config.party
+    return Service(title=_title(party), contact=party, keeper=_Keeper(home), now=home.clock.now())
+
+
+@cache
+def _title(party: str) -> str:
+    return text("taxii.title", party=party)

@@ -93,6 +93,7 @@ _RESOURCES: Final = (
     ("withdrawals", get, "/haechi/withdrawals", described(refused=_PLAIN)),
     ("confirm_withdrawals", post, "/haechi/withdrawals", described(refused=_PLAIN)),
     ("leaves", get, "/haechi/leaves", described(refused=_PLAIN)),
+    ("misp_feed", get, "/misp/{name:str}", described(kind="application/json", refused=_PLAIN, of_path=("name",))),
     ("versions", get, f"{_ONE}/versions", described(filters=openapi.OF_VERSIONS, of_path=("collection", "object"))),
 )
 _STATUS: Final = {"add_objects": 202}  # the answer carries its own; Litestar allows no route of 204 to return one

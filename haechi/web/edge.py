@@ -1,8 +1,8 @@
 """Where HTTP meets the node: one request in, recognised, handed to its protocol, one answer out.
 
-Nothing is served to nobody: without a login there is 401 and no more, whatever the path, but for the node's identity. What a TLS proxy in front may
-say (the client's certificate and address) is believed only of one that we were told of, over a unix socket or from a
-loopback address, and taken out of every other request.
+Nothing but the node's identity is served to nobody: without a login there is 401 and no more, whatever the path. What a
+TLS proxy in front may say (the client's certificate and address) is believed only of one that we were told of, over a
+unix socket or from a loopback address, and taken out of every other request.
 """
 
 from collections.abc import Mapping
@@ -13,20 +13,22 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from haechi.exchange import identity
+from haechi.exchange import identity, misp_feed
 from haechi.exchange.caller import Caller
 from haechi.exchange.message import Request, Response
 from haechi.exchange.taxii import media, server
 from haechi.exchange.taxii.refusal import Refused
 from haechi.messages.catalogue import text
 from haechi.model.errors import NotVerified
-from haechi.node import logins, peering, peers, taxii
+from haechi.node import keys, logins, mispfeed, peering, peers, taxii
 from haechi.node.home import Home
 from haechi.node.logins import Logins
-from haechi.web.limiter import MOST_FAILURES, Failures
+from haechi.store.catalog import driver
+from haechi.web.limiter import MOST_FAILURES, Failures, Refusals
 
+_IDENTITY_LASTS: Final = 10_000_000  # microseconds
 _THREADS: Final = 4  # that answer what may take its time, so that the loop goes on
-_VOUCHED: Final = ("client-cert", "client-cert-chain", "x-forwarded-for", "x-forwarded-proto")
+_VOUCHED: Final = frozenset({"client-cert", "client-cert-chain", "x-forwarded-for", "x-forwarded-proto"})
 _CHALLENGE: Final = 'Basic realm="haechi", charset="UTF-8", Bearer realm="haechi"'
 # Answers are data for programs: no browser is to run, guess, frame, keep or hand on anything of them.
 SECURITY: Final[Mapping[str, str]] = {
@@ -37,7 +39,7 @@ SECURITY: Final[Mapping[str, str]] = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-_OVER_TLS: Final = {"strict-transport-security": "max-age=31536000"}
+_FIELDS: Final = (SECURITY, {**SECURITY, "strict-transport-security": "max-age=31536000"})  # plain, over TLS
 
 
 class Edge:
@@ -45,13 +47,17 @@ class Edge:
 
     def __init__(self, home: Home, *, behind_proxy: bool = False) -> None:
         self.home, self.behind_proxy = home, behind_proxy
-        self.failures, self.logins = Failures(), Logins(home)
+        self.failures, self.refusals, self.logins = Failures(), Refusals(), Logins(home)
         self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="haechi-web")
         self._quick = home.catalog().dialect.name == "sqlite"  # another process's database may keep us waiting
         self._conn: Connection | None = None
+        self._identity = (-_IDENTITY_LASTS, b"")
+        self._misp = misp_feed.Feeds(keys.secret(home, mispfeed.PURPOSE))
 
     def vouched(self, request: Request, client: str) -> tuple[Request, str]:
         """The request without what nobody vouches for, and the address that it comes from."""
+        if not self.behind_proxy and _VOUCHED.isdisjoint(request.headers):
+            return request, client
         headers = {name: value for name, value in request.headers.items() if name not in _VOUCHED}
         if not (self.behind_proxy and _is_local(client)):
             return replace(request, headers=headers), client
@@ -69,6 +75,7 @@ class Edge:
         """The answer, on a connection that the loop's thread alone uses and that holds no transaction open."""
         if self._conn is None:
             self._conn = self.home.catalog().connect()
+            driver.for_reading(self._conn)
         caller = self._recognised(self._conn, request, address)
         answer = self._answer(request, caller, self._conn)
         if self._conn.in_transaction():  # something beside the page was looked up
@@ -107,6 +114,11 @@ class Edge:
         """The answer to a request without a body."""
         with self.home.catalog().connect() as conn:
             caller = self._recognised(conn, request, address)
+            if request.path.startswith(misp_feed.ROOT):
+                found = self._misp.answer(request, caller, conn)
+                if found.status == 404:
+                    raise Refused(404, "not_there")
+                return found
             return self._answer(request, caller, conn)
 
     def peer(self, request: Request, address: str) -> Response:
@@ -116,15 +128,20 @@ class Edge:
             raise Refused(429, "too_many_logins", headers={"retry-after": "60"})
         try:
             caller = peering.recognise(self.home, request)
-        except NotVerified:
+        except NotVerified as error:
             if self.failures.failed(address, now):
                 self._blocked()
-            raise Refused(401, "login", headers={"www-authenticate": _CHALLENGE}) from None
+            if count := self.refusals.due(error.id, now):
+                self.home.audit().append("peer.refused", details={"why": error.id, "count": count}, actor="web")
+            raise Refused(401, "signature", {"www-authenticate": _CHALLENGE}, reason=error.reason) from None
         return peering.answer(self.home, request, caller)
 
     def identity(self) -> Response:
-        """Who this node is, signed: for anyone who asks."""
-        return Response(200, {"content-type": identity.MEDIA_TYPE}, peers.document(self.home))
+        """Who this node is, signed: for anyone who asks, so it is signed anew every ten seconds at most."""
+        now = self.home.clock.now()
+        if not 0 <= now - self._identity[0] < _IDENTITY_LASTS:
+            self._identity = (now, peers.document(self.home))
+        return Response(200, {"content-type": identity.MEDIA_TYPE}, self._identity[1])
 
     def write(self, request: Request, caller: Caller) -> Response:
         """The answer to a request that may change something; durable when this returns."""
@@ -137,8 +154,7 @@ class Edge:
 
 def secured(response: Response, scheme: str) -> Response:
     """The answer with the header fields that every one carries."""
-    headers = {**SECURITY, **(_OVER_TLS if scheme == "https" else {}), **response.headers}
-    return replace(response, headers=headers)
+    return Response(response.status, {**_FIELDS[scheme == "https"], **response.headers}, response.body)
 
 
 def failed() -> Response:

@@ -1,5 +1,7 @@
 """Failed logins by address: after ten within a minute an address waits a minute, whoever it says it is.
 
+What is refused is told in the audit log once a minute for each reason, with its count: nobody fills the disk by failing.
+
 Kept in memory: a restart forgives. Addresses are forgotten with their minute, and the oldest beyond ten thousand.
 """
 
@@ -34,3 +36,19 @@ class Failures:
             while len(self._found) > _MOST_ADDRESSES:
                 self._found.popitem(last=False)
             return count + 1 == MOST_FAILURES
+
+
+class Refusals:
+    """Counts what is refused, by reason (an error's id: their number is bounded); any number of threads may ask."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[int, int]] = {}  # reason: (told at, refused since)
+        self._lock = Lock()
+
+    def due(self, why: str, now: int) -> int:
+        """How many were refused for this reason since it was last told, with this one; 0 where it isn't time yet."""
+        with self._lock:
+            told, count = self._found.get(why, (now - WINDOW, 0))
+            due = now - told >= WINDOW
+            self._found[why] = (now, 0) if due else (told, count + 1)
+            return count + 1 if due else 0

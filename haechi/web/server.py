@@ -6,18 +6,21 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from haechi.model.errors import NodeCannot, UsageError
-from haechi.node import tls
+from sqlalchemy.exc import DBAPIError
+
+from haechi.model.errors import HaechiError, NodeCannot, UsageError
+from haechi.node import release, tls
 from haechi.node.home import Home
 from haechi.web.app import create
 
 HEADER_MILLISECONDS: Final = 10_000  # in which a request's header fields must come
+RELEASE_SECONDS: Final = 30.0  # between two looks at what is due to leave or to be taken back
 DRAIN_SECONDS: Final = 3.0  # for what is under way when the server is to stop
 _WAITING: Final = 1_024  # connections not yet taken up
 _BUFFER: Final = 65_536  # bytes of one request's header fields at most
@@ -95,15 +98,28 @@ async def _serve(home: Home, place: Place, started: Callable[[], None]) -> None:
     gc.freeze()  # what stands now stays: the collector needn't look at it again and again
     serving: asyncio.Task[None] = asyncio.create_task(server.serve())
     stopping = asyncio.create_task(stop.wait())
+    releasing = asyncio.create_task(_release(home, stop))
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
+    stop.set()
     server.stop()  # type: ignore[no-untyped-call]
     await asyncio.wait({serving}, timeout=DRAIN_SECONDS)
     serving.cancel()  # where a connection says nothing more
-    outcome = await asyncio.gather(serving, return_exceptions=True)
+    outcome = await asyncio.gather(serving, releasing, return_exceptions=True)
     for failure in outcome:
         if isinstance(failure, Exception):
             raise failure
+
+
+async def _release(home: Home, stop: asyncio.Event) -> None:
+    """Release what is due, again and again: who polls is given what was granted since, and what ended is taken back."""
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(release.run_all, home)
+        except (HaechiError, DBAPIError):
+            logging.getLogger("haechi.web").exception("release")  # another process may hold the catalog: next time
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), RELEASE_SECONDS)
 
 
 def _is_loopback(host: str) -> bool:

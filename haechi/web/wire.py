@@ -1,6 +1,7 @@
 """Between ASGI and the messages that protocols speak: a request from a scope, an answer as what is sent."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from haechi.exchange.message import Request, Response
@@ -24,9 +25,14 @@ def client(scope: Mapping[str, Any]) -> str:
     return str(found[0]) if found else ""
 
 
+@lru_cache(maxsize=256)  # most are always the same
+def _encoded(field: str) -> bytes:
+    return field.encode("latin-1")
+
+
 async def send(answer: Response, sender: Any) -> None:
     """Send an answer whole."""
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
+    headers = [(_encoded(name), _encoded(value)) for name, value in answer.headers.items()]
     headers.append((b"content-length", b"%d" % len(answer.body)))
     await sender({"type": "http.response.start", "status": answer.status, "headers": headers})
     await sender({"type": "http.response.body", "body": answer.body})

@@ -38,7 +38,12 @@ def stix_id(number: int, kind: str = "indicator") -> str:
 def body(number: int, version: int = 1, kind: str = "indicator") -> bytes:
     """An object as it leaves: an indicator for 198.51.X.Y, or a sighting."""
     time = f"2026-01-01T00:00:{version:02d}.000Z"
-    common = {"spec_version": "2.1", "created": "2026-01-01T00:00:00.000Z", "modified": time, "type": kind}
+    common: dict[str, Any] = {
+        "spec_version": "2.1",
+        "created": "2026-01-01T00:00:00.000Z",
+        "modified": time,
+        "type": kind,
+    }
     common |= {"id": stix_id(number, kind), "object_marking_refs": [AMBER], "created_by_ref": f"identity--{TW}"}
     if kind == "sighting":
         return encoded({**common, "sighting_of_ref": stix_id(1), "count": version})
@@ -188,7 +193,7 @@ class Between:
         self.sender, self.shelf = Sender(engine), Memory()
 
     def pull(self, send: Send | None = None, **options: int) -> Pulled:
-        sized = {"page": 100, "chunk": 100, **options}
+        sized: dict[str, Any] = {"page": 100, "chunk": 100, **options}
         pull = Pull(
             peer=Side(TW, TW_KEY.public_key()), us=KR, key=KR_KEY, shelf=self.shelf, now=lambda: 7_000_000, **sized
         )

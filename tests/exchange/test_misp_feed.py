@@ -121,7 +121,12 @@ def test_one_event_for_each_creator_marking_and_campaign_or_day(site: Site) -> N
 
 
 def test_names_come_with_their_markings(site: Site) -> None:
-    actor = {"type": "threat-actor", "spec_version": "2.1", "id": an_id("threat-actor", 1), "name": "Otter"}
+    actor: dict[str, Any] = {
+        "type": "threat-actor",
+        "spec_version": "2.1",
+        "id": an_id("threat-actor", 1),
+        "name": "Otter",
+    }
     actor |= {"created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-01T00:00:00.000Z"}
     actor |= {"object_marking_refs": ["marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"]}  # RED
     related = {

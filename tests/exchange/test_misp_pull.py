@@ -23,7 +23,9 @@ def pull(
 ) -> tuple[list[Any], list[str]]:
     """The steps of a run against a folder of files, and what was asked."""
     talk = MispPull(url, known or {}, etag=etag, headers={"authorization": "x"}, now=0).run()
-    steps, asked, answer = [], [], None
+    steps: list[Any] = []
+    asked: list[str] = []
+    answer: Response | TooBig | None = None
     while True:
         try:
             step = talk.send(answer)

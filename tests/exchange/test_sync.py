@@ -122,7 +122,7 @@ def test_a_withdrawal_that_comes_while_we_read_is_applied_in_the_same_pull(betwe
     between.sender.gives(between.outgoing(1), between.outgoing(2))
     between.pull()
     between.sender.gives(between.outgoing(3))
-    withdrawn = []
+    withdrawn: list[Any] = []
 
     def send(request: Request) -> Response:
         if "/objects/" in request.target and not withdrawn:

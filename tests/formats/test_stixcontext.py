@@ -103,8 +103,8 @@ def test_an_opinion_that_disagrees_says_false_positive() -> None:
     for said in ("disagree", "strongly-disagree"):
         words = one(item("opinion", opinion=said, object_refs=refs)).words
         assert words == (Word(of=INDICATOR, kind=Kind.FALSE_POSITIVE, count=1),)
-    for said in ("agree", "neutral", ["x"], None):
-        assert one(item("opinion", opinion=said, object_refs=refs)).words == ()
+    for other in ("agree", "neutral", ["x"], None):
+        assert one(item("opinion", opinion=other, object_refs=refs)).words == ()
 
 
 def test_real_bundles_whole(real_data: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haechi.formats import stixframe
 from haechi.formats.stixframe import Frames
 from haechi.model.canonical import canonical, encoded
 from haechi.model.errors import BadInput
@@ -52,8 +51,7 @@ def test_alike_indicators_are_read_by_their_frame(monkeypatch: pytest.MonkeyPatc
     frames = Frames(Tlp.AMBER_STRICT)
     frames.read([indicator(1, "[ipv4-addr:value = '192.0.2.1']")])
     monkeypatch.setattr(
-        stixframe.stix,
-        "parse",
+        "haechi.formats.stixframe.stix.parse",
         lambda *_, **__: pytest.fail("the ordinary way") if _[0] != b'{"objects":[]}' else iter(()),
     )
     raw = indicator(2, "[domain-name:value = 'evil.example']")

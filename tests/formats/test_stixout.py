@@ -78,7 +78,7 @@ def everything() -> dict[str, bytes]:
     found["location"] = stixout.location(id=place, country="TW", created=NOW, creator=ME)
     found["sighting"] = stixout.sighting(
         id=random("sighting"), of=keyed(bytes(32), "indicator", "x"), count=3, first=NOW, last=NOW + 1,
-        where=[id, place], created=NOW, modified=NOW, creator=ME, marking=Tlp.AMBER,
+        where=[keyed(bytes(32), "identity", ""), place], created=NOW, modified=NOW, creator=ME, marking=Tlp.AMBER,
     )  # fmt: skip
     found["extension"] = stixout.extension()
     return found

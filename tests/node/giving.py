@@ -42,7 +42,7 @@ class Giver:
         for name in ("types", "campaigns", "objects", "victim_fields"):
             if name in what:
                 what[name] = frozenset(what[name])
-        made = Grant(id=str(uuid4()), **({"recipient": recipient.uuid} if recipient else {}), **what)
+        made = Grant(id=str(uuid4()), recipient=recipient.uuid if recipient else "", **what)
         with self.home.catalog().begin() as conn:
             grants.add(conn, made, at=self.clock.now(), by="user:a")
         return made

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -113,7 +113,7 @@ class Pair:
     def shelf(self) -> Catalog:
         return Catalog(self.kr.home, self.kr.peer(), Side(self.tw.uuid, self.tw.key.public_key()), self.told.append)
 
-    def pull(self, send: Callable[[Request], Response] | None = None, **options: int) -> Pulled:
+    def pull(self, send: Callable[[Request], Response] | None = None, **options: Any) -> Pulled:
         pull = Pull(
             peer=Side(self.tw.uuid, self.tw.key.public_key()), us=self.kr.uuid, key=self.kr.key, shelf=self.shelf(),
             now=self.clock.now, **options,

@@ -20,7 +20,7 @@ from haechi.model.clock import FixedClock
 from haechi.model.errors import NodeCannot, NotFound
 from haechi.model.indicator import ValueType
 from haechi.model.marking import Tlp
-from haechi.node import feed, feed_run, mispfeed
+from haechi.node import feed, mispfeed
 from haechi.node.feed import Kind, Login
 from haechi.node.feed_run import run
 from haechi.node.home import Home
@@ -253,7 +253,7 @@ def test_a_server_that_puts_off_is_waited_for(home: Home, odd: Callable[[Answer]
 def test_a_page_that_is_too_big_is_asked_for_smaller(
     home: Home, odd: Callable[[Answer], Odd], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed_run.client, "MOST", 2000)
+    monkeypatch.setattr("haechi.exchange.taxii.client.MOST", 2000)
     server = odd(lambda path, _headers: (200, page(indicator(1)) if "limit=62" in path else b" " * 3000, {}))
     feed.add(home, f"{server.url}api/collections/c/", name="vendor", allow_private=True)
     assert run(home)[0].added == 1

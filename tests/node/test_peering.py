@@ -29,7 +29,7 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
 
         def __exit__(self, *_: object) -> None: ...
 
-        def send(self, request: Request, *, most: int, check) -> Response:  # type: ignore[no-untyped-def]
+        def send(self, request: Request, *, most: int, check) -> Response:
             answer = made.spoil(peering.answer(made.tw.home, request, peering.recognise(made.tw.home, request)))
             check(answer)
             return answer

@@ -91,6 +91,17 @@ def test_a_peer_is_trusted_after_its_code_was_compared(taiwan: Home, korea: tupl
     assert offer.code not in (taiwan.path / "audit" / "log.jsonl").read_text()
 
 
+def test_who_does_not_know_us_says_so_and_notes_it(taiwan: Home, korea: tuple[Home, str]) -> None:
+    offer = found(taiwan, korea)
+    peers.confirm(taiwan, peers.add(taiwan, offer).uuid, offer.code)
+    for _ in range(2):
+        [done] = sync.run(taiwan)
+        assert done.error is not None
+        assert done.error.id == "peer.unsigned"
+        assert "no confirmed peer has the key" in str(done.error)
+    assert actions(korea[0]).count("peer.refused") == 1  # once a minute for each reason
+
+
 def test_a_peer_that_went_over_to_another_key_has_another_code(taiwan: Home, korea: tuple[Home, str]) -> None:
     offer = found(taiwan, korea)
     added = peers.add(taiwan, offer)

@@ -170,4 +170,4 @@ def test_the_audit_log_tells_of_it_and_names_no_object(one: Pair) -> None:
     ]  # fmt: skip
     assert given.object_id not in log
     assert "203.0.113.7" not in log
-    assert verify(one.kr.home.path / "audit", one.kr.key.public_key())
+    assert verify(one.kr.home.path / "audit", one.kr.key.public_key()).entries

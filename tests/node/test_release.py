@@ -13,8 +13,7 @@ from haechi.model.marking import TLP_OBJECTS, Tlp
 from haechi.model.release import Relation, SharingGroup
 from haechi.node import indicators, release
 from haechi.store.catalog import grants, ledger, recipients
-
-from .giving import BOTH, NOW, Giver, stix
+from tests.node.giving import BOTH, NOW, Giver, stix
 
 
 @pytest.fixture

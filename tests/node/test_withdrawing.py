@@ -164,9 +164,9 @@ def test_a_value_that_another_source_asserts_stays_with_that_source(pair: Pair) 
 def test_an_older_version_goes_where_the_object_was_given_again(pair: Pair) -> None:
     pair.gives(pair.indicator(1, VALUE))
     pair.pull()
-    withdrawn = []
+    withdrawn: list[object] = []
 
-    def send(request):  # type: ignore[no-untyped-def]
+    def send(request):
         if "/objects/" in request.target and not withdrawn:
             withdrawn.append(pair.gives(takes=[1]))
             pair.gives(pair.indicator(1, "45.61.136.99", version=2))

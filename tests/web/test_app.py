@@ -4,9 +4,11 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from uuid import uuid4
 
 import httpx
 import psutil
+from pymisp import MISPEvent
 
 from haechi.exchange.taxii import media
 from haechi.node import consumers
@@ -67,6 +69,22 @@ def test_the_front_and_the_routes_give_one_answer(served: Served) -> None:
             assert dates[0] == dates[1]
         without_slash = client.get(OBJECTS.rstrip("/"))
         assert without_slash.content == client.get(OBJECTS).content
+
+
+def test_the_misp_feed_of_a_consumer_is_read_by_pymisp(served: Served) -> None:
+    with served.client() as client:
+        manifest = client.get("/misp/manifest.json")
+        assert manifest.status_code == 200
+        assert client.get("/misp/manifest.json", headers={"if-none-match": manifest.headers["etag"]}).status_code == 304
+        assert manifest.json()
+        for uuid, said in manifest.json().items():
+            event = MISPEvent()
+            event.load(client.get(f"/misp/{uuid}.json").content)
+            assert (event.uuid, event.info) == (uuid, said["info"])
+            assert event.attributes
+        assert client.get(f"/misp/{uuid4()}.json").status_code == 404
+        assert client.get("/misp/hashes.csv").status_code == 404
+    assert httpx.get(f"{served.url}/misp/manifest.json", trust_env=False).status_code == 401
 
 
 def test_a_revoked_login_ends_with_the_next_request(served: Served) -> None:

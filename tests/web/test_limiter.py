@@ -1,4 +1,4 @@
-from haechi.web.limiter import MOST_FAILURES, WINDOW, Failures
+from haechi.web.limiter import MOST_FAILURES, WINDOW, Failures, Refusals
 
 NOW = 1_800_000_000_000_000
 
@@ -30,3 +30,11 @@ def test_the_oldest_are_forgotten() -> None:
         failures.failed(f"a{n}", NOW)
     assert len(failures._found) == 10_000
     assert not failures.blocked("first", NOW)
+
+
+def test_a_reason_is_told_once_a_minute_with_its_count() -> None:
+    refusals = Refusals()
+    assert [refusals.due("a", NOW + n) for n in range(5)] == [1, 0, 0, 0, 0]
+    assert refusals.due("b", NOW) == 1
+    assert refusals.due("a", NOW + WINDOW) == 5
+    assert refusals.due("a", NOW + WINDOW + 1) == 0

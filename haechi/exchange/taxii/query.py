@@ -10,6 +10,7 @@ import binascii
 import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -56,6 +57,17 @@ def parse(pairs: Iterable[tuple[str, str]], allowed: Sequence[str], resource: st
         limit=_limit(said.get("limit"), largest),
         about=about,
     )
+
+
+def pairs(target: str) -> list[tuple[str, str]]:
+    """The query's pairs, decoded. What needs no decoding, as `next` never does, is only cut apart."""
+    said = target.partition("?")[2]
+    if not said:
+        return []
+    if "%" in said or "+" in said:
+        return parse_qsl(said, keep_blank_values=True)
+    parts = (one.partition("=") for one in said.split("&") if one)
+    return [(name, value) for name, _, value in parts]
 
 
 def _about(resource: str, fields: dict[str, tuple[str, ...]]) -> bytes:

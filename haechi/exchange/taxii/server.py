@@ -181,7 +181,7 @@ def _may_write(collection: CollectionRow) -> None:
 
 def _asked(request: Request, caller: Caller, resource: str, allowed: Iterable[str]) -> query.Asked:
     largest = query.LARGEST_PEER_PAGE if caller.is_peer else query.LARGEST_PAGE
-    return query.parse(request.query, tuple(allowed), resource, largest)
+    return query.parse(query.pairs(request.target), tuple(allowed), resource, largest)
 
 
 def _place(caller: Caller, collection: CollectionRow, asked: query.Asked) -> Place:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORM = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,12}))?Z", re.ASCII)
@@ -13,7 +14,13 @@ def added(at: int) -> str:
     >>> added(1_500_000)
     '1970-01-01T00:00:01.500000Z'
     """
-    return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds")[:26] + "Z"
+    second, fraction = divmod(at, 1_000_000)
+    return f"{_second(second)}.{fraction:06d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second(at: int) -> str:
+    return (_EPOCH + timedelta(seconds=at)).isoformat()[:19]
 
 
 def parsed(said: str) -> int | None:

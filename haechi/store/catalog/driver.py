@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, TextClause, text
 
+_MAPPED: Final = 1 << 30  # bytes of the file at most
+_CACHE_KIB: Final = 16_384
 _ROOM_KIB: Final = 98_304
 _FETCH: Final = 65_536  # rows at a time: keeps the Python objects of a million values from standing all at once
 
@@ -25,6 +27,15 @@ def rows(conn: Connection, sql: str) -> Iterator[Sequence[Any]]:
     streamed = text(sql).execution_options(stream_results=True, max_row_buffer=_FETCH)
     with conn.execute(streamed) as result:
         yield from result.partitions(_FETCH)
+
+
+def for_reading(conn: Connection) -> None:
+    """Let a connection that only reads, and is kept, read SQLite's file as memory and keep the upper pages of trees."""
+    if conn.dialect.name == "sqlite":
+        cursor: Any = conn.connection.cursor()
+        cursor.execute(f"PRAGMA mmap_size = {_MAPPED}").fetchall()
+        cursor.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        cursor.close()
 
 
 @contextmanager

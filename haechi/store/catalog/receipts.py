@@ -87,6 +87,19 @@ def confirm(conn: Connection, recipient_id: int, seqs: Sequence[int], *, at: int
     return len(taken)
 
 
+def first_unconfirmed(conn: Connection, recipient_id: int) -> int | None:
+    """The first of our withdrawals that the peer hasn't confirmed; None where there is none."""
+    found = conn.execute(
+        text(
+            "SELECT min(l.seq) FROM ledger l"
+            " LEFT JOIN confirmation c ON c.recipient_id = l.recipient_id AND c.seq = l.seq"
+            " WHERE l.recipient_id = :recipient AND l.action = 2 AND c.seq IS NULL"
+        ),
+        {"recipient": recipient_id},
+    ).scalar()
+    return None if found is None else int(found)
+
+
 def confirmations(conn: Connection, recipient_id: int, *, limit: int = 100) -> list[ConfirmationRow]:
     """Our withdrawals from a peer, the latest first, each with the peer's word where there is one."""
     found = conn.execute(

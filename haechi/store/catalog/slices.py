@@ -103,14 +103,12 @@ def page(conn: Connection, place: Place, wanted: Wanted) -> Page:
     return Page(len(rows), rows[0].date_added, rows[-1].date_added, rows[-1].seq, bodies, more)
 
 
-_JOINED: Final = (
-    "SELECT count(*), min(date_added), max(date_added), max(seq), CAST(group_concat(CAST(body AS TEXT), ',') AS BLOB)"
+_JOINED: Final = (  # dates grow with sequences; a plus keeps a column out of the choice of an index
+    "SELECT n, first, last, last_seq, bodies, EXISTS (SELECT 1 FROM ledger WHERE collection_id = :collection AND live = 1"
+    " AND type IS NOT NULL AND date_added > last) FROM (SELECT count(*) AS n, min(date_added) AS first,"
+    " max(date_added) AS last, max(seq) AS last_seq, CAST(group_concat(CAST(body AS TEXT), ',') AS BLOB) AS bodies"
     " FROM (SELECT seq, date_added, body FROM ledger WHERE recipient_id = :recipient AND seq > :seq AND seq <= :upto"
-    " AND +collection_id = :collection AND +live = 1 ORDER BY seq LIMIT :limit)"
-)
-_LATER: Final = (
-    "SELECT 1 FROM ledger WHERE collection_id = :collection AND live = 1 AND type IS NOT NULL AND date_added > :last"
-    " LIMIT 1"
+    " AND +collection_id = :collection AND +live = 1 ORDER BY seq LIMIT :limit))"
 )
 
 
@@ -129,12 +127,8 @@ def _joined(conn: Connection, place: Place) -> Page | None:
     driver_connection: Any = conn.connection.driver_connection
     before = driver_connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
     try:
-        cursor = driver_connection.execute(_JOINED, arguments)
-        count, first, last, seq, bodies = cursor.fetchone()
-        if count < place.limit:
-            return None
-        later = driver_connection.execute(_LATER, {"collection": place.collection_id, "last": last}).fetchone()
-        return Page(count, first, last, seq, bodies, later is not None)
+        count, first, last, seq, bodies, more = driver_connection.execute(_JOINED, arguments).fetchone()
+        return Page(count, first, last, seq, bodies, bool(more)) if count == place.limit else None
     except sqlite3.DataError:  # longer than MOST_BYTES
         return None
     finally:

@@ -88,7 +88,8 @@ class Server:
         document: dict[str, Any] = {"more": more, "objects": [{"id": number} for _, number in page]} if page else {}
         if more and self.cursors:
             document["next"] = str(start + size)
-        return said(document, **({"x_taxii_date_added_last": page[-1][0]} if page and self.dated else {}))
+        dated: dict[str, Any] = {"x_taxii_date_added_last": page[-1][0]} if page and self.dated else {}
+        return said(document, **dated)
 
 
 def numbers(told: Talked) -> list[int]:

@@ -1,8 +1,10 @@
+from urllib.parse import parse_qsl
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haechi.exchange.taxii.query import Asked, cursor, parse
+from haechi.exchange.taxii.query import Asked, cursor, pairs, parse
 from haechi.exchange.taxii.refusal import Refused
 from haechi.store.catalog.slices import Wanted
 
@@ -17,6 +19,11 @@ def test_nothing_asked_is_the_first_page_of_all() -> None:
     asked = ask()
     assert (asked.wanted, asked.after, asked.seq, asked.limit) == (Wanted(), 0, 0, 100)
     assert parse([], MATCH, "x", 10).limit == 10
+
+
+@given(st.text(alphabet="ab=&%2+;?[]", max_size=20))
+def test_pairs_are_those_of_the_standard_library(said: str) -> None:
+    assert pairs(f"/x?{said}") == parse_qsl(said, keep_blank_values=True)
 
 
 def test_filters() -> None:

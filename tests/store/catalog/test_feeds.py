@@ -1,5 +1,7 @@
 """Feeds by name, their cursors, what was taken of them."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import Engine
 
@@ -11,7 +13,13 @@ from haechi.store.catalog.indicator_load import source_id
 def test_a_feed_s_life(engine: Engine) -> None:
     with engine.begin() as conn:
         source, _ = source_id(conn, "vendor", None)
-        told = {"kind": "taxii", "url": "https://a.example/", "collection": "c", "username": "u", "private": True}
+        told: dict[str, Any] = {
+            "kind": "taxii",
+            "url": "https://a.example/",
+            "collection": "c",
+            "username": "u",
+            "private": True,
+        }
         made = feeds.add(conn, name="vendor", source_id=source, **told)
         assert (made.private, made.added_after, made.next, made.etag, made.failures) == (True, "", "", "", 0)
         with pytest.raises(Conflict, match="vendor"):
