@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from haechi.cli.output import HomeOption, JsonlOption, JsonOption, LimitOption, emit_rows, json_text, note, write
-from haechi.messages.catalogue import DEFAULT_LANGUAGE, catalogue, text
+from haechi.messages.catalogue import catalogue, language, text
 from haechi.node import receipts
 from haechi.node.home import Home, find_home
 from haechi.node.receipts import NotTaken, Report, Standing, Word
@@ -91,7 +91,7 @@ def _cannot(one: Word) -> Iterator[str]:
     """What the peer can't take back; a code of another's that we have no text for is shown as it is."""
     for code, count in one.cannot.items():
         name = f"receipts.cannot.{code}"
-        yield text(name, count=count) if name in catalogue(DEFAULT_LANGUAGE) else f"{code}: {count}"
+        yield text(name, count=count) if name in catalogue(language()) else f"{code}: {count}"
 
 
 def _remarks(found: Report) -> Iterator[str]:

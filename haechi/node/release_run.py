@@ -6,6 +6,7 @@ written in the caller's transaction; memory holds a page.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -22,7 +23,8 @@ from haechi.node.home import Home
 from haechi.node.release_bodies import FILTERED, Bodies, Stix, with_only
 from haechi.node.release_judge import Facts, Judge
 from haechi.node.release_victims import Victims
-from haechi.store.catalog import ledger, releasable
+from haechi.store.catalog import ledger, own_sightings, releasable
+from haechi.store.catalog.driver import without_collector
 from haechi.store.catalog.ledger import Outgoing, Taken, Written
 from haechi.store.catalog.recipients import CONSUMER, RecipientRow
 from haechi.store.catalog.releasable import MANY, Had, Item, Unit
@@ -66,7 +68,7 @@ def depends(item: Item) -> bool:
 
 
 class Run:
-    """A run for one recipient. `more` are grants that aren't in the catalog yet; `dry` makes no bodies of lists."""
+    """A run for one recipient. `more` are grants that aren't in the catalog yet; `dry` only counts what lists have."""
 
     def __init__(
         self,
@@ -91,6 +93,7 @@ class Run:
         self.told: Counter[Told] = Counter()
         self._told_of: dict[int, Told] = {}  # of objects that are looked at again
         self._dry = dry
+        self._counted: set[int] = set()  # long lists that would leave, and aren't in the ledger for being counted
         self._revokes = recipient.kind == CONSUMER
         self._needs = releasable.any_needs(conn)
 
@@ -99,15 +102,19 @@ class Run:
         releasable.prepare(self.conn)
         try:
             releasable.look_at(self.conn, since, but_of=0 if self._dry else self.recipient.id)
-            for number in range(_ROUNDS):
-                for page in releasable.pages(self.conn):
-                    later = [item.row for item in page if depends(item)] if number == 0 else []
-                    releasable.note_next(self.conn, later)
-                    self._page([item for item in page if number or not depends(item)])
-                if not releasable.look_next(self.conn):
-                    break
+            with without_collector():
+                for number in range(_ROUNDS):
+                    self._round(first=number == 0)
+                    if not releasable.look_next(self.conn):
+                        break
         finally:
             releasable.clear(self.conn)
+
+    def _round(self, *, first: bool) -> None:
+        for page in releasable.pages(self.conn):
+            if first:
+                releasable.note_next(self.conn, [item.row for item in page if depends(item)])
+            self._page([item for item in page if not (first and depends(item))])
 
     def _page(self, page: Sequence[Item]) -> None:
         outgoing: list[Outgoing] = []
@@ -222,6 +229,9 @@ class Run:
         """What the recipient has, now, of all that these refer to: from us, or because it gave it to us."""
         wanted = sorted({id for case in cases for id in case.ends | case.filtered})
         found = set(releasable.had(self.conn, self.recipient.id, wanted))
+        if self._counted:
+            of = own_sightings.rows_of(self.conn, [case.item.object_id for case in cases])
+            found |= {id for case in cases if of.get(case.item.object_id) in self._counted for id in case.ends}
         return found | releasable.given(self.conn, self.recipient.id, [id for id in wanted if id not in found])
 
     def refusal(self, case: Case, *, given: set[str], live: set[str]) -> Message | None:
@@ -289,7 +299,7 @@ class Run:
         taken: list[tuple[Had, Taken]],
     ) -> None:
         """Take an object back, where the recipient has it."""
-        item, reason = case.item, encode([why])
+        item, reason = case.item, _encoded(why.id, tuple(why.arguments.items()))
         if not mine:
             self._tell(item, case.facts.label, STAY, reason)
         elif self._revokes and case.facts.revoked and self.judge.decide(item, case.facts, over=True).allowed:
@@ -346,22 +356,24 @@ class Run:
     def _long(self, item: Item, decision: Decision) -> None:
         """A list of many values: one decision, and of its values only those that differ."""
         reason = _reason(decision)
+        long = releasable.long_list(self.conn, self.recipient.id, item.row)
         if not decision.allowed:
-            had = 0
             for block in releasable.all_of(self.conn, self.recipient.id, item.row):
-                had += len(block)
                 self._back_now(item, block, reason)
-            self._tell(item, item.marking, STAY, reason, max(item.live - had, 0))
+            self._tell(item, item.marking, STAY, reason, max(long.live - long.had, 0))
             return
-        gone = releasable.vanished(self.conn, self.recipient.id, item.row)
+        gone = releasable.vanished(self.conn, self.recipient.id, long)
         self._back_now(item, gone, _GONE)
+        long = long._replace(had=long.had - len(gone))
         self.bodies.along_unit(item, reason)
-        before = self.written.released
-        for lacking in releasable.missing(self.conn, self.recipient.id, item.row, item.live):
-            self._write(self._units(item, lacking, reason), [])
-        fresh = self.written.released - before
+        fresh = long.live - long.had
+        if self._dry:
+            self._counted.add(item.row)
+        else:
+            for lacking in releasable.missing(self.conn, self.recipient.id, long):
+                self._write(self._units(item, lacking, reason), [])
         self._tell(item, item.marking, RELEASE, reason, fresh)
-        self._tell(item, item.marking, KEEP, reason, item.live - fresh)
+        self._tell(item, item.marking, KEEP, reason, long.had)
 
     def _back_now(self, item: Item, had: Sequence[Had], reason: str) -> None:
         outgoing: list[Outgoing] = []
@@ -385,7 +397,12 @@ _GONE: Final = encode([Message("policy.gone")])
 
 
 def _reason(decision: Decision) -> str:
-    return encode([Message(decision.reason, dict(decision.arguments))])
+    return _encoded(decision.reason, tuple(decision.arguments.items()))
+
+
+@lru_cache(maxsize=1024)
+def _encoded(id: str, arguments: tuple[tuple[str, str], ...]) -> str:
+    return encode([Message(id, dict(arguments))])
 
 
 def _refs(value: object) -> list[str]:

@@ -98,6 +98,15 @@ def told(conn: Connection, object_rows: Iterable[int]) -> dict[Key, Told]:
     return {one.key: one for one in found}
 
 
+def rows_of(conn: Connection, sighting_ids: Sequence[str]) -> dict[str, int]:
+    """Of which catalog object each of these sightings is, or of one of its values."""
+    query = text("SELECT sighting_id, object_row FROM own_sighting WHERE sighting_id IN :ids").bindparams(
+        bindparam("ids", expanding=True)
+    )
+    parts = (list(sighting_ids[start : start + _AT_ONCE]) for start in range(0, len(sighting_ids), _AT_ONCE))
+    return {row.sighting_id: row.object_row for part in parts for row in conn.execute(query, {"ids": part})}
+
+
 def tell(conn: Connection, sightings: Iterable[Told]) -> None:
     """Keep what was told, in place of what was told before of the same."""
     rows = [msgspec.structs.astuple(one) for one in sightings]

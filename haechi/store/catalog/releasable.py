@@ -6,6 +6,7 @@ ledger is read, by set operations.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -20,19 +21,22 @@ from haechi.store.catalog.indicators import batched
 
 PAGE: Final = 500  # objects read together
 MANY: Final = 2_000  # assertions from which on a list is compared by set operations
+_ABOVE: Final = 1 << 62  # more than any row's id
 _VALUES: Final = 5_000  # of a list, read together
+_CACHE_KIB: Final = 196_608  # of SQLite's page cache during a run: the ledger's indexes then stay in memory
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """An object in the version that counts (`closed`: none does any more).
 
-    `asserted` counts its assertions ever, `live` those of now.
+    `asserted` counts its assertions ever, `live` those of now, both up to `MANY`.
     """
 
     row: int
     object_id: str
     type: str  # STIX type that it leaves as
     list_name: str | None
+    is_stix: bool  # it has a STIX document of its own; a MISP attribute's id is a bare UUID
     source: str
     own: bool
     from_recipient: int | None
@@ -49,11 +53,6 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     asserted: int
     live: int
     closed: bool
-
-    @property
-    def is_stix(self) -> bool:
-        """Whether it has a STIX document of its own. A MISP attribute's id is a bare UUID."""
-        return self.list_name is None and bool(type_of(self.object_id))
 
     @property
     def grant_id(self) -> str:
@@ -97,6 +96,8 @@ def rules(conn: Connection) -> int:
 
 def prepare(conn: Connection) -> None:
     """The temporary tables of one run: rows to look at, now and in the next round."""
+    if conn.dialect.name == "sqlite":
+        conn.execute(text(f"PRAGMA cache_size = -{_CACHE_KIB}"))
     for name in ("release_look", "release_next"):
         conn.execute(text(f"DROP TABLE IF EXISTS {name}"))
         conn.execute(text(f"CREATE TEMPORARY TABLE {name} (object_row BIGINT PRIMARY KEY)"))
@@ -104,6 +105,8 @@ def prepare(conn: Connection) -> None:
 
 def clear(conn: Connection) -> None:
     """Drop what `prepare` made."""
+    if conn.dialect.name == "sqlite":
+        conn.execute(text("PRAGMA cache_size = -2000"))
     for name in ("release_look", "release_next"):
         conn.execute(text(f"DROP TABLE IF EXISTS {name}"))
 
@@ -210,10 +213,15 @@ def by_rows(conn: Connection, rows: Sequence[int]) -> list[Item]:
 
 
 def _counts(conn: Connection, rows: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """How many assertions objects have had and have; of a long list only that there are `MANY` or more."""
     query = text(
-        "SELECT object_id, count(*), count(*) - count(gone_at) FROM assertion WHERE object_id IN :rows GROUP BY object_id"
+        "SELECT o.id, (SELECT count(*) FROM (SELECT 1 FROM assertion WHERE object_id = o.id LIMIT :many) x),"
+        " (SELECT count(*) FROM (SELECT 1 FROM assertion WHERE object_id = o.id AND gone_at IS NULL LIMIT :many) y)"
+        " FROM object o WHERE o.id IN :rows"
     ).bindparams(bindparam("rows", expanding=True))
-    return {row[0]: (row[1], row[2]) for part in batched(rows) for row in conn.execute(query, {"rows": part})}
+    return {
+        row[0]: (row[1], row[2]) for part in batched(rows) for row in conn.execute(query, {"rows": part, "many": MANY})
+    }
 
 
 def _item(row: Any, asserted: int, live: int) -> Item:
@@ -223,6 +231,7 @@ def _item(row: Any, asserted: int, live: int) -> Item:
         object_id=row.object_id,
         type=row.type,
         list_name=row.list_name,
+        is_stix=row.list_name is None and bool(type_of(row.object_id)),
         source=row.name,
         own=bool(row.own),
         from_recipient=row.recipient_id,
@@ -234,12 +243,17 @@ def _item(row: Any, asserted: int, live: int) -> Item:
         confidence=row.confidence,
         valid_from=row.valid_from,
         valid_until=row.valid_until,
-        context=Context() if closed else msgspec.json.decode(row.context, type=Context),
+        context=Context() if closed else _context(row.context),
         raw=None if row.raw is None else bytes(row.raw),
         asserted=asserted,
         live=live,
         closed=closed,
     )
+
+
+@lru_cache(maxsize=4096)  # a feed's objects say little that differs
+def _context(stored: str) -> Context:
+    return msgspec.json.decode(stored, type=Context)
 
 
 _UNITS = """
@@ -263,13 +277,18 @@ def _unit(row: Any) -> Unit:
     return Unit(row.object_id, row.value_id, ValueType(row.type), row.text, row.known_at)
 
 
-_HAD = "SELECT seq, object_id, object_row, value_id, version FROM ledger WHERE recipient_id = :recipient AND live = 1"
+# Found by an index that covers the question (`k`), then read: SQLite would rather read a whole slice than look twice for
+# a row, and takes a cross join's tables as they stand.
+_HAD = (
+    "SELECT l.seq, l.object_id, l.object_row, l.value_id, l.version FROM ledger k CROSS JOIN ledger l"
+    " WHERE k.recipient_id = :recipient AND k.live = 1 AND l.recipient_id = :recipient AND l.seq = k.seq"
+)
 
 
 def had_of(conn: Connection, recipient: int, rows: Sequence[int]) -> dict[int, dict[int, Had]]:
     """What a recipient has of these objects: by object and value."""
     found: dict[int, dict[int, Had]] = {}
-    query = text(f"{_HAD} AND object_row IN :rows").bindparams(bindparam("rows", expanding=True))
+    query = text(f"{_HAD} AND k.object_row IN :rows").bindparams(bindparam("rows", expanding=True))
     for part in batched(rows):
         for row in conn.execute(query, {"recipient": recipient, "rows": part}):
             found.setdefault(row.object_row, {})[row.value_id] = Had(*row)
@@ -279,7 +298,7 @@ def had_of(conn: Connection, recipient: int, rows: Sequence[int]) -> dict[int, d
 def had(conn: Connection, recipient: int, object_ids: Sequence[str]) -> dict[str, Had]:
     """What a recipient has under these ids."""
     found: dict[str, Had] = {}
-    query = text(f"{_HAD} AND object_id IN :ids").bindparams(bindparam("ids", expanding=True))
+    query = text(f"{_HAD} AND k.object_id IN :ids").bindparams(bindparam("ids", expanding=True))
     for start in range(0, len(object_ids), 500):
         for row in conn.execute(query, {"recipient": recipient, "ids": list(object_ids[start : start + 500])}):
             found[row.object_id] = Had(*row)
@@ -292,40 +311,70 @@ def body_of(conn: Connection, recipient: int, seq: int) -> bytes:
     return bytes(conn.execute(query, {"recipient": recipient, "seq": seq}).scalar_one())
 
 
-def missing(conn: Connection, recipient: int, row: int, live: int) -> Iterator[list[Unit]]:
-    """The live assertions of a long list that the recipient lacks, in blocks.
+class Long(NamedTuple):
+    """A long list, and what a recipient has of it."""
 
-    `live` of them there are: where the recipient has as many, and what is gone was taken back, it lacks none.
+    row: int
+    live: int  # values it asserts now
+    had: int  # values the recipient has of it
+    column: str  # assertion.object_id, as this database finds a whole list's quickest
+
+
+def long_list(conn: Connection, recipient: int, row: int) -> Long:
+    """Count a long list. Where it is most of the table, SQLite reads the table, not a million rows by an index."""
+    column = "a.object_id"
+    if conn.dialect.name == "sqlite":
+        query = "SELECT count(*) FROM assertion WHERE object_id = :row"
+        asserted = conn.execute(text(query), {"row": row}).scalar_one()
+        values = conn.execute(text("SELECT max(id) FROM value")).scalar_one()
+        column = "+a.object_id" if asserted * 4 > values else column
+    counted = f"SELECT count(*) FROM assertion a WHERE {column} = :row AND a.gone_at IS NULL"
+    live = conn.execute(text(counted), {"row": row}).scalar_one()
+    there = "SELECT count(*) FROM ledger WHERE recipient_id = :recipient AND object_row = :row AND live = 1"
+    had = conn.execute(text(there), {"recipient": recipient, "row": row}).scalar_one()
+    return Long(row, live, had, column)
+
+
+def missing(conn: Connection, recipient: int, long: Long) -> Iterator[list[Unit]]:
+    """The live assertions of a long list that the recipient lacks, in blocks, once what is gone was taken back.
+
+    The newest values first: after an addition little else need be looked at.
     """
-    counted = "SELECT count(*) FROM ledger WHERE recipient_id = :recipient AND object_row = :row AND live = 1"
-    if conn.execute(text(counted), {"recipient": recipient, "row": row}).scalar_one() == live:
-        return
-    query = text(
-        "SELECT a.object_id, a.value_id, v.type, v.text, a.known_at FROM assertion a JOIN value v ON v.id = a.value_id"
-        " WHERE a.object_id = :row AND a.value_id > :after AND a.gone_at IS NULL AND NOT EXISTS (SELECT 1 FROM ledger l"
-        " WHERE l.recipient_id = :recipient AND l.object_row = :row AND l.value_id = a.value_id AND l.live = 1)"
-        " ORDER BY a.value_id LIMIT :page"
+    had = (
+        " AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.recipient_id = :recipient AND l.object_row = :row"
+        " AND l.value_id = a.value_id AND l.live = 1)"
     )
-    after = 0
-    while rows := conn.execute(query, {"row": row, "after": after, "recipient": recipient, "page": _VALUES}).all():
-        after = rows[-1].value_id
+    query = text(
+        "SELECT a.object_id, a.value_id, v.type, v.text, a.known_at FROM assertion a CROSS JOIN value v"
+        f" WHERE v.id = a.value_id AND {long.column} = :row AND a.value_id < :before AND a.gone_at IS NULL"
+        f"{had if long.had else ''} ORDER BY a.value_id DESC LIMIT :page"
+    )
+    left, before = long.live - long.had, _ABOVE
+    while left > 0:
+        arguments = {"row": long.row, "before": before, "page": min(_VALUES, left)}
+        rows = conn.execute(query, arguments | ({"recipient": recipient} if long.had else {})).all()
+        if not rows:
+            return
+        left -= len(rows)
+        before = rows[-1].value_id
         yield [_unit(found) for found in rows]
 
 
-def vanished(conn: Connection, recipient: int, row: int) -> list[Had]:
+def vanished(conn: Connection, recipient: int, long: Long) -> list[Had]:
     """What a recipient has of a long list's values that are no longer asserted."""
     query = text(
-        "SELECT DISTINCT l.seq, l.object_id, l.object_row, l.value_id, l.version FROM assertion a JOIN ledger l"
-        " ON l.recipient_id = :recipient AND l.object_row = a.object_id AND l.value_id = a.value_id AND l.live = 1"
-        " WHERE a.object_id = :row AND a.gone_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM assertion b"
+        # In this order: what is gone is little, and SQLite takes a cross join's tables as they stand.
+        "SELECT DISTINCT l.seq, l.object_id, l.object_row, l.value_id, l.version FROM assertion a CROSS JOIN ledger l"
+        " WHERE l.recipient_id = :recipient AND l.object_row = :row AND l.value_id = a.value_id AND l.live = 1"
+        f" AND {long.column} = :row AND a.gone_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM assertion b"
         " WHERE b.value_id = a.value_id AND b.object_id = a.object_id AND b.gone_at IS NULL) ORDER BY l.seq"
     )
-    return [Had(*found) for found in conn.execute(query, {"recipient": recipient, "row": row})]
+    return [Had(*found) for found in conn.execute(query, {"recipient": recipient, "row": long.row})]
 
 
 def all_of(conn: Connection, recipient: int, row: int) -> Iterator[list[Had]]:
     """All that a recipient has of an object, in blocks by sequence."""
-    query = text(f"{_HAD} AND object_row = :row AND seq > :after ORDER BY seq LIMIT :page")
+    query = text(f"{_HAD} AND k.object_row = :row AND k.seq > :after ORDER BY k.seq LIMIT :page")
     after = 0
     while rows := conn.execute(query, {"recipient": recipient, "row": row, "after": after, "page": _VALUES}).all():
         after = rows[-1].seq
