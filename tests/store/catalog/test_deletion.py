@@ -1,5 +1,7 @@
 """The rest of deleting is tested over a whole home: tests/node/test_withdrawing.py."""
 
+from collections.abc import Iterator
+
 import pytest
 from sqlalchemy import Connection, Engine, text
 
@@ -21,7 +23,7 @@ def one(id: str, *values: str, version: int = 1, raw: bytes | None = None, type:
 
 
 @pytest.fixture
-def conn(engine: Engine):  # type: ignore[no-untyped-def]
+def conn(engine: Engine) -> Iterator[Connection]:
     with engine.begin() as conn:
         for source in ("peer", "other"):
             id, _ = source_id(conn, source, None)

@@ -85,6 +85,7 @@ def test_a_repair_puts_in_what_is_missing_and_takes_out_what_is_not_theirs(engin
         now = received.repair(conn, peer, "indicators", [row(2, "b")], [4])
         assert now.tree.root() == root_of([leaf(1), leaf(2), leaf(3)])
         assert (now.seq, now.date) == (4, 4)
+        assert received.held(conn, peer) == {"indicators": (4, 1)}, "d is held, and the peer's ledger lacks it"
 
 
 def test_a_new_epoch_sets_rows_aside_and_takes_them_back_when_they_come(engine: Engine, peer: int) -> None:
