@@ -40,30 +40,30 @@ class Logins:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._known: OrderedDict[tuple[str, str, bytes], Known] = OrderedDict()
+        self._known: OrderedDict[bytes, Known] = OrderedDict()  # by the digest of what was shown
 
     def recognise(self, conn: Connection, request: Request) -> Known | None:
         """The caller that the request's header fields show; None where they show none, or a wrong one.
 
         A Client-Cert field counts here: the edge takes it out unless it came from the TLS proxy in front.
         """
-        said = _said(request)
-        if said is None:
+        shown = request.headers.get("authorization") or request.headers.get(CLIENT_CERT)
+        if not shown:
             return None
-        kind, name, word = said
-        key = (kind, name, hashlib.sha256(word.encode(errors="surrogatepass")).digest())
+        key = hashlib.sha256(shown.encode(errors="surrogatepass")).digest()
         changes = credentials.changes(conn)
         known = self._known.get(key)
         if known is not None and known.changes == changes:
             return known
-        return self._checked(conn, key, word, changes)
+        said = _said(request)
+        return None if said is None else self._checked(conn, key, said, changes)
 
-    def _checked(self, conn: Connection, key: tuple[str, str, bytes], word: str, changes: int) -> Known | None:
-        login = credentials.check(conn, key[0], key[1], word)
+    def _checked(self, conn: Connection, key: bytes, said: tuple[str, str, str], changes: int) -> Known | None:
+        login = credentials.check(conn, *said)
         if login is None:
             return None
         mine = tuple(recipients.collections(conn, login.recipient.id))
-        caller = Caller(login.recipient, key[0], login.collections, mine)
+        caller = Caller(login.recipient, said[0], login.collections, mine)
         found = Known(caller=caller, credential_id=login.credential_id, used_at=login.last_used_at, changes=changes)
         self._known[key] = found
         while len(self._known) > _MOST:

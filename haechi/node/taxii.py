@@ -40,7 +40,7 @@ def answer(home: Home, request: Request, caller: Caller, conn: Connection) -> Re
 def service(home: Home) -> Service:
     """What the node says of itself at this moment."""
     party = home.config.party
-    return Service(title=_title(party), contact=party, keeper=_Keeper(home), now=home.clock.now())
+    return Service(title=_title(party), contact=party, keeper=_Keeper(home), clock=home.clock)
 
 
 @cache

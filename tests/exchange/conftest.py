@@ -16,6 +16,7 @@ from haechi.exchange.sync import Pull, Pulled, Row, Side, converse
 from haechi.exchange.taxii import server
 from haechi.exchange.taxii.server import Service
 from haechi.model.canonical import digest, encoded
+from haechi.model.clock import FixedClock
 from haechi.model.merkle import Tree, leaf_of, root_of
 from haechi.model.release import Relation
 from haechi.store.catalog import ledger, recipients
@@ -96,7 +97,7 @@ class Sender:
         with self.engine.begin() as conn:
             if request.path.rstrip("/").rpartition("/")[2] in peer_server.PATHS:
                 return peer_server.answer(request, caller, conn, us=TW, key=TW_KEY, now=self.now, log=self.log)
-            return server.answer(request, caller, conn, Service("TW", "TW", self.log, self.now))
+            return server.answer(request, caller, conn, Service("TW", "TW", self.log, FixedClock(self.now)))
 
 
 class Memory:

@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -117,4 +118,21 @@ def test_only_an_unfiltered_page_is_answered_at_once(home: Home) -> None:
     assert not quick("/haechi/collections/indicators/objects/", b"match%5Btype%5D=malware")
     assert not quick("/haechi/collections/indicators/manifest/")
     assert not quick("/haechi/")
+    edge.close()
+
+
+def test_a_page_leaves_no_reader_behind(home: Home) -> None:
+    """Else a withdrawal could not truncate the log of changes, and would never be confirmed."""
+    _, made = consumers.add(home, name="kisa", country="KR")
+    login = base64.b64encode(f"{made.user}:{made.secret}".encode()).decode()
+    edge = Edge(home)
+    for path in ("/haechi/collections/indicators/objects/", "/haechi/collections/sightings/objects/?limit=3"):
+        request = Request("GET", path, {"accept": "application/taxii+json", "authorization": f"Basic {login}"})
+        assert edge.at_once(request, "").status == 200
+        edge.pool.submit(lambda: None).result()  # the last use is written
+    edge.pool.shutdown(wait=True)
+    other = sqlite3.connect(home.path / "catalog.sqlite")
+    busy, _, _ = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    other.close()
+    assert busy == 0
     edge.close()

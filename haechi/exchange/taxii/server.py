@@ -22,6 +22,7 @@ from haechi.exchange.taxii.inbox import Keeper
 from haechi.exchange.taxii.refusal import Refused, not_there
 from haechi.formats import stixout
 from haechi.messages.catalogue import text
+from haechi.model.clock import Clock
 from haechi.store.catalog import recipients, slices, submissions
 from haechi.store.catalog.recipients import INBOX, CollectionRow
 from haechi.store.catalog.slices import Place
@@ -35,7 +36,7 @@ _PATH = re.compile(
     r"/haechi/collections/(?P<collection>[^/]{1,64})"
     r"(?:/(?P<what>manifest|objects)(?:/(?P<object>[^/]{1,300})(?P<versions>/versions)?)?)?/?"
 )
-_STATUS = re.compile(r"/haechi/status/(?P<status>[0-9a-f-]{36})/?")
+_STATUS = re.compile(r"/haechi/status/(?P<status>[0-9a-f-]{36})/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Service:
     title: str
     contact: str
     keeper: Keeper
-    now: int
+    clock: Clock
 
 
 def answer(request: Request, caller: Caller, conn: Connection, service: Service) -> Response:
@@ -84,28 +85,32 @@ def too_large() -> Refused:
 
 def _dispatch(request: Request, caller: Caller, conn: Connection, service: Service) -> Response:
     path = request.path
-    if path.rstrip("/") == DISCOVERY.rstrip("/"):
-        _only(request, "GET")
-        return _json({"title": service.title, "contact": service.contact, "default": ROOT, "api_roots": [ROOT]})
-    if path.rstrip("/") == ROOT.rstrip("/"):
-        _only(request, "GET")
-        return _json({"title": service.title, "versions": [media.TAXII], "max_content_length": MOST_BYTES})
-    if path.rstrip("/") == f"{ROOT}collections":
-        _only(request, "GET")
-        found = [_described(one) for one in _usable(conn, caller)]
-        return _json({"collections": found} if found else {})
-    status = _STATUS.fullmatch(path)
-    if status is not None:
-        _only(request, "GET")
-        return _status(conn, caller, status["status"])
     parts = _PATH.fullmatch(unquote(path) if "%" in path else path)
-    if parts is None or "\0" in parts.string:  # which PostgreSQL takes for no text
+    if parts is None:
+        return _root(path.rstrip("/") + "/", request, caller, conn, service)
+    if "\0" in parts.string:  # which PostgreSQL takes for no text
         raise not_there()
     collection = _collection(conn, caller, parts["collection"])
     if parts["what"] is None:
         _only(request, "GET")
         return _json(_described(collection))
     return _contents(request, caller, conn, service, collection, parts)
+
+
+def _root(path: str, request: Request, caller: Caller, conn: Connection, service: Service) -> Response:
+    """What lies above the collections."""
+    status = _STATUS.fullmatch(path)
+    if path not in (DISCOVERY, ROOT, _COLLECTIONS) and status is None:
+        raise not_there()
+    _only(request, "GET")
+    if status is not None:
+        return _status(conn, caller, status["status"])
+    if path == DISCOVERY:
+        return _json({"title": service.title, "contact": service.contact, "default": ROOT, "api_roots": [ROOT]})
+    if path == ROOT:
+        return _json({"title": service.title, "versions": [media.TAXII], "max_content_length": MOST_BYTES})
+    found = [_described(one) for one in _usable(conn, caller)]
+    return _json({"collections": found} if found else {})
 
 
 def _contents(
@@ -125,7 +130,7 @@ def _contents(
         _only(request, "GET", "POST")
         if request.method == "POST":
             _may_write(collection)
-            return _json(inbox.take(conn, caller.recipient, request.body, service.keeper, now=service.now), 202)
+            return _json(inbox.take(conn, caller.recipient, request.body, service.keeper, now=service.clock.now()), 202)
         return _objects(request, caller, conn, collection, None)
     if parts["versions"] is not None:
         _only(request, "GET")
@@ -133,7 +138,7 @@ def _contents(
     _only(request, "GET", "DELETE")
     if request.method == "DELETE":
         _may_write(collection)
-        inbox.delete(conn, caller.recipient, parts["object"], service.keeper, now=service.now)
+        inbox.delete(conn, caller.recipient, parts["object"], service.keeper, now=service.clock.now())
         return Response(200, {"content-type": media.TAXII}, b"")
     return _objects(request, caller, conn, collection, parts["object"])
 
@@ -145,7 +150,7 @@ def _only(request: Request, *methods: str) -> None:
 
 def _usable(conn: Connection, caller: Caller) -> list[CollectionRow]:
     known = caller.known or recipients.collections(conn, caller.recipient.id)
-    return [one for one in known if caller.may_use(one.name)]
+    return [one for one in known if caller.may_use(one.name)] if caller.collections else list(known)
 
 
 def _collection(conn: Connection, caller: Caller, wanted: str) -> CollectionRow:

@@ -112,8 +112,7 @@ _LOGIN = select(
 
 def changes(conn: Connection) -> int:
     """How often any login was changed: what was checked under the same count still holds."""
-    with driver.reading(conn, "SELECT value FROM counter WHERE name = :name", {"name": LOGINS}) as rows:
-        found = rows.fetchone()
+    found = driver.first(conn, "SELECT value FROM counter WHERE name = :name", {"name": LOGINS})
     return 0 if found is None else int(found[0])
 
 

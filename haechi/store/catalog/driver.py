@@ -38,6 +38,15 @@ def for_reading(conn: Connection) -> None:
         cursor.close()
 
 
+def first(conn: Connection, sql: str, arguments: Mapping[str, Any]) -> Sequence[Any] | None:
+    """The first row of a query that is asked at every request; None where it has none."""
+    if conn.dialect.name == "sqlite":
+        driver: Any = conn.connection.driver_connection
+        row: Sequence[Any] | None = driver.execute(sql, arguments).fetchone()
+        return row
+    return conn.execute(_text(sql), arguments).first()
+
+
 @contextmanager
 def reading(conn: Connection, sql: str, arguments: Mapping[str, Any]) -> Iterator[Any]:
     """A cursor on a query's rows, plain tuples; SQLite's own, for what is asked at every request."""

@@ -12,6 +12,7 @@ from haechi.exchange.message import Request, Response
 from haechi.exchange.taxii import media, server
 from haechi.formats import stixout
 from haechi.messages.catalogue import text as message
+from haechi.model.clock import FixedClock
 from haechi.model.release import Relation
 from haechi.store.catalog import ledger, recipients
 from haechi.store.catalog.indicator_load import Loaded
@@ -84,7 +85,9 @@ class Site:
         given |= {key.replace("_", "-"): value for key, value in headers.items()}
         target = path.replace("INDICATORS", self.ids["indicators"]).replace("INBOX", self.ids["inbox"])
         request = Request(method, target, given, data)
-        service = server.Service(title=message("taxii.title", party="X"), contact="X", keeper=self.keeper, now=NOW)
+        service = server.Service(
+            title=message("taxii.title", party="X"), contact="X", keeper=self.keeper, clock=FixedClock(NOW)
+        )
         with self.engine.begin() as conn:
             caller = Caller(recipients.get(conn, self.recipient.id), self.how, self.bound)
             return server.answer(request, caller, conn, service)
