@@ -14,9 +14,10 @@ STAGES = {
     "compile": "demo.stage_compile",
     "write": "demo.stage_write",
     "nodes": "demo.stage_nodes",
+    "exchange": "demo.stage_exchange",
     "score": "demo.stage_score",
 }
-FIGURES = ("planted", "known", "found", "missed", "unknown", "other_knew", "wrong")
+FIGURES = ("planted", "known", "shared", "found", "missed", "unknown", "other_knew", "wrong")
 
 
 def campaigns(outcome: Outcome) -> Table:
