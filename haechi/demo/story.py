@@ -12,8 +12,8 @@ from typing import TypeVar
 import msgspec
 
 from haechi.demo import report, truth
-from haechi.demo.processes import Job, run
 from haechi.demo.exchange import AFTER_SHARED, UNTIL_SHARED, Exchange, begin, end, judged
+from haechi.demo.processes import Job, run
 from haechi.demo.report import Progress, Report, Summary, both
 from haechi.demo.score import SideScore, score
 from haechi.demo.world import SIDES
@@ -78,7 +78,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return sum(side.wrong for side in self.scores)
 
 
-Tell = Callable[[str, report.Line | None], None]  # the stage (compile, write, nodes, exchange, score), and a line of its processes
+Tell = Callable[
+    [str, report.Line | None], None
+]  # the stage (compile, write, nodes, exchange, score), and a line of its processes
 
 
 def check_disk(folder: Path, small: bool) -> None:
