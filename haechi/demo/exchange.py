@@ -71,9 +71,9 @@ def _faults(began: Began, ended: Ended, taker: Sequence[SideScore]) -> Iterator[
         yield "not_sighted_back"
     if ended.named:
         yield "victim_named"
-    if ended.withdrawn != ended.mistaken or ended.still_known:
+    if ended.withdrawn < max(ended.mistaken, 1) or ended.still_known:  # what refers to an indicator goes with it
         yield "not_deleted"
-    if ended.confirmed != ended.mistaken or ended.unconfirmed:
+    if ended.confirmed != ended.withdrawn or ended.unconfirmed:
         yield "not_confirmed"
     if not began.agreed or not agree(ended.receipts):
         yield "receipts_differ"

@@ -25,8 +25,9 @@ def serving(homes: Mapping[str, Path], at: int, errors: Path) -> Iterator[dict[s
             words = stack.enter_context(private(errors / f"server {name}.log"))
             command = [sys.executable, "-m", "haechi.web.standing", str(home), f"--port={_free_port()}", f"--at={at}"]
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words)
-            stack.callback(_end, process)
+            stack.callback(_ended, process)
             begun[name] = process
+        stack.callback(lambda: [process.terminate() for process in begun.values()])  # all at once, then waited for
         yield {name: _url(name, process, errors) for name, process in begun.items()}
 
 
@@ -38,7 +39,7 @@ def _url(name: str, process: subprocess.Popen[bytes], errors: Path) -> str:
     return said.decode().strip()
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _ended(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.communicate(timeout=_END_SECONDS)

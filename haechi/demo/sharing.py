@@ -85,9 +85,11 @@ def _stayed(lines: Iterable[Line]) -> tuple[Stayed, ...]:
     return tuple(Stayed(marking=key[0], reason=key[1], count=number) for key, number in count.most_common())
 
 
-def end(giver: Home, taker: Home, inbox: Path) -> Ended:
+def end(giver: Home, taker: Home, inbox: Path, urls: dict[str, str]) -> Ended:
     """The evening: what sharing made visible, the sighting back, the withdrawal, the receipts."""
     began = time.monotonic()
+    for home, other in ((giver, taker), (taker, giver)):  # served on other ports than in the morning
+        peers.add(home, peers.discover(home, urls[other.config.country], allow_private=True))
     source = peers.find(taker, giver.config.party_uuid).name
     with sightings.opened(taker, sightings.Wanted(only_by=source)) as found:
         rows = list(found.rows())
@@ -176,10 +178,11 @@ def main() -> None:
     clock = FixedClock(args.at)
     giver, taker = (Home.open(args.homes / country, clock=clock) for country in (args.giver, args.taker))
     try:
+        urls = dict(pair.split("=", 1) for pair in args.url)
         if args.part == "begin":
-            done: report.Line = begin(giver, taker, dict(pair.split("=", 1) for pair in args.url))
+            done: report.Line = begin(giver, taker, urls)
         else:
-            done = end(giver, taker, args.inbox)
+            done = end(giver, taker, args.inbox, urls)
     finally:
         giver.close()
         taker.close()
