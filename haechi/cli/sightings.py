@@ -68,8 +68,7 @@ def listed(
     party: PartyOption = "",
     sensor: SensorOption = "",
     only_by: OnlyByOption = "",
-    gone: OnlyByOption = Annotated[str, typer.Option("--only-by", metavar="SOURCE", help=text("help.sightings.only_by"))]
-GoneOption = False,
+    gone: GoneOption = False,
     limit: LimitOption = DEFAULT_LIMIT,
     home: HomeOption = None,
     as_json: JsonOption = False,
