@@ -14,7 +14,15 @@ from haechi.messages.catalogue import Message
 
 PURPOSE: Final = "haechi receipt 1"
 Role = Literal["sender", "recipient"]
-_COMPARED: Final = ("sender", "recipient", "collection", "epoch", "seq", "size", "root")
+_COMPARED: Final = {
+    "sender": "receipt.differs.sender",
+    "recipient": "receipt.differs.recipient",
+    "collection": "receipt.differs.collection",
+    "epoch": "receipt.differs.epoch",
+    "seq": "receipt.differs.seq",
+    "size": "receipt.differs.size",
+    "root": "receipt.differs.root",
+}
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,8 +52,8 @@ def verify(word: str, key: Ed25519PublicKey) -> Receipt:
 def differences(ours: Receipt, theirs: Receipt) -> tuple[Message, ...]:
     """Why two receipts don't agree; none where they do. The two must come from the two roles."""
     found = [
-        Message(f"receipt.differs.{name}", {"ours": getattr(ours, name), "theirs": getattr(theirs, name)})
-        for name in _COMPARED
+        Message(id, {"ours": getattr(ours, name), "theirs": getattr(theirs, name)})
+        for name, id in _COMPARED.items()
         if getattr(ours, name) != getattr(theirs, name)
     ]
     if ours.role == theirs.role:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from haechi.store.audit import AuditLog
 
 CATALOG: Final = "catalog.sqlite"
+_LOGIN: Final = Path("/proc/self/loginuid")
+_NO_LOGIN: Final = 0xFFFF_FFFF  # a service, or a container: nobody logged in
 FOLDERS: Final = ("keys", "audit", "lake", "cache")
 
 
@@ -137,11 +139,22 @@ def _database(path: Path, config: Config) -> str:
     return config.database or sqlite_url(path / CATALOG)
 
 
-def _user() -> str:
+def _user(login: Path = _LOGIN) -> str:
+    """The person who acts: who logged in, where the kernel knows it, else the account that runs this process.
+
+    A node's home belongs to one account, and several persons become it by su or sudo; the kernel keeps the login through
+    both and lets nobody change it (pam_loginuid(8), proc_pid_loginuid(5)).
+    """
     try:
-        return f"user:{pwd.getpwuid(os.getuid()).pw_name}"
+        uid = int(login.read_text())
+    except (OSError, ValueError):
+        uid = _NO_LOGIN
+    if uid == _NO_LOGIN:
+        uid = os.getuid()
+    try:
+        return f"user:{pwd.getpwuid(uid).pw_name}"
     except KeyError:
-        return f"uid:{os.getuid()}"
+        return f"uid:{uid}"
 
 
 def _refuse_used(path: Path) -> None:

@@ -52,7 +52,7 @@ def run(home: Home, recipient: RecipientRow) -> Written:
     """
     log = home.audit()
     with home.catalog().begin() as conn:
-        change, rules = releasable.changes(conn), releasable.rules(conn)
+        change, rules = releasable.changes(conn), 2 * releasable.rules(conn) + home.config.second_person
         now = home.clock.now()
         recipient = _present(conn, recipient)
         if not _open(recipient):

@@ -15,7 +15,7 @@ from haechi.model.release import Decision, Grant, Iep, Releasable
 from haechi.node.release_victims import Victims
 from haechi.policy import victim
 from haechi.policy.granting import names
-from haechi.policy.release import may_leave
+from haechi.policy.release import may_leave, needs_second
 from haechi.store.catalog import grants, releasable
 from haechi.store.catalog.recipients import CONSUMER, RecipientRow
 from haechi.store.catalog.releasable import Item
@@ -53,15 +53,35 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Judge:
-    """Decides for one recipient at one moment. `good_until` is when a decision can change by time alone."""
+    """Decides for one recipient at one moment. `good_until` is when a decision can change by time alone.
+
+    With `second_person` RED, another's AMBER and victim fields leave only under grants that two persons stand for, `more`
+    counting as such; whatever a recipient or a label has become since the grant was made.
+    """
 
     def __init__(
-        self, conn: Connection, recipient: RecipientRow, victims: Victims, *, now: int, more: Sequence[Grant] = ()
+        self,
+        conn: Connection,
+        recipient: RecipientRow,
+        victims: Victims,
+        *,
+        now: int,
+        more: Sequence[Grant] = (),
+        second_person: bool = False,
     ) -> None:
         self._conn, self._recipient, self._victims, self._now = conn, recipient, victims, now
         self._who = recipient.as_policy_sees
         self._groups = grants.groups(conn)
-        self._grants = [one for one in (*grants.grants(conn), *more) if names(one, self._who, self._groups)]
+        rows = [one for one in grants.every(conn) if names(one.grant, self._who, self._groups)]
+        self._grants = [one.grant for one in rows] + [one for one in more if names(one, self._who, self._groups)]
+        self._seconded = self._grants
+        if second_person:
+            by_two = {one.grant.id for one in rows if one.seconded} | {one.id for one in more}
+            self._seconded = [one for one in self._grants if one.id in by_two]
+            bare = frozenset[str]()
+            self._grants = [
+                one if one.id in by_two else msgspec.structs.replace(one, victim_fields=bare) for one in self._grants
+            ]
         self._objects = frozenset[str]().union(*(one.objects for one in self._grants))
         self._encrypted = recipient.url.startswith("https://")
         self._decided: dict[Any, Decision] = {}
@@ -146,7 +166,15 @@ class Judge:
             campaigns=campaigns,
             victim_fields=facts.fields,
         )
-        return may_leave(asked, self._who, self._grants, self._groups, now=self._now, encrypted=self._encrypted)
+        decision = self._may(asked, self._grants)
+        if not decision.allowed or self._seconded is self._grants or not needs_second(asked):
+            return decision
+        if self._may(asked, self._seconded).allowed:
+            return decision
+        return Decision(allowed=False, reason="policy.not-approved", arguments=decision.arguments)
+
+    def _may(self, asked: Releasable, under: Sequence[Grant]) -> Decision:
+        return may_leave(asked, self._who, under, self._groups, now=self._now, encrypted=self._encrypted)
 
     def _refused(self, item: Item, facts: Facts, *, over: bool) -> str:
         """Why an object stays whatever the grants say; "" where they decide."""

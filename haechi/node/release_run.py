@@ -87,7 +87,7 @@ class Run:
             secret=keys.secret(home, "pseudonym"),
             own_identity=f"identity--{home.config.party_uuid}",
         )
-        self.judge = Judge(conn, recipient, self.victims, now=now, more=more)
+        self.judge = Judge(conn, recipient, self.victims, now=now, more=more, second_person=home.config.second_person)
         self.bodies = Bodies(home, conn, recipient, self.victims, now=now, dry=dry)
         self.written = Written()
         self.told: Counter[Told] = Counter()
@@ -119,14 +119,14 @@ class Run:
     def _page(self, page: Sequence[Item]) -> None:
         outgoing: list[Outgoing] = []
         taken: list[tuple[Had, Taken]] = []
-        small = [item.row for item in page if item.is_stix or item.live < MANY]
+        small = [item.row for item in page if item.is_stix or item.asserted < MANY]
         had = releasable.had_of(self.conn, self.recipient.id, small)
         self._stix([item for item in page if item.is_stix], had, outgoing, taken)
         lists = [item for item in page if not item.is_stix]
-        units = releasable.units(self.conn, [item.row for item in lists if 0 < item.live < MANY])
+        units = releasable.units(self.conn, [item.row for item in lists if item.live and item.asserted < MANY])
         for item in lists:
             decision = self.judge.decide(item, self.judge.facts(item))
-            if item.live >= MANY or (not decision.allowed and item.asserted >= MANY):
+            if item.asserted >= MANY:
                 self._long(item, decision)
             else:
                 self._short(item, decision, units.get(item.row, []), had.get(item.row, {}), outgoing, taken)

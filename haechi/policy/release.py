@@ -44,6 +44,11 @@ def both_ends(source: Decision, target: Decision) -> Decision:
     return Decision(allowed=False, reason="policy.an-end-stays")
 
 
+def needs_second(item: Releasable) -> bool:
+    """Whether an object is of the kind that leaves only under a grant that a second person has approved."""
+    return item.marking is Tlp.RED or (not item.own and item.marking >= Tlp.AMBER)
+
+
 def second_person(grant: Grant, relations: Iterable[Relation]) -> bool:
     """Whether a grant is of the kind that a node may put under a second person's approval.
 

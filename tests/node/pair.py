@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import pytest
 
 from haechi.exchange import peer_server
 from haechi.exchange.caller import SIGNATURE, Caller
@@ -13,7 +15,7 @@ from haechi.model.clock import FixedClock
 from haechi.model.indicator import Context, ValueType
 from haechi.model.marking import Tlp
 from haechi.model.release import Relation
-from haechi.node import keys, taxii
+from haechi.node import keys, peering, taxii
 from haechi.node.home import Home
 from haechi.node.receiving import Catalog
 from haechi.store.catalog import ledger, recipients
@@ -43,6 +45,25 @@ class Node:
     def peer(self) -> RecipientRow:
         with self.home.catalog().connect() as conn:
             return recipients.get(conn, self.peer_id)
+
+
+class Line:
+    """What stands in for the HTTP client of Korea: Taiwan's server as a function, with all its signatures."""
+
+    def __init__(self, pair: "Pair") -> None:
+        self._pair = pair
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def send(self, request: Request, *, most: int, check: Callable[[Response], None]) -> Response:
+        assert most
+        home = self._pair.tw.home
+        answer = self._pair.spoil(peering.answer(home, request, peering.recognise(home, request)))
+        check(answer)
+        return answer
 
 
 class Pair:
@@ -98,6 +119,13 @@ class Pair:
             now=self.clock.now, **options,
         )  # fmt: skip
         return converse(pull, send or self.answer)
+
+    def connected(self, monkeypatch: pytest.MonkeyPatch) -> "Pair":
+        """Korea calls Taiwan over a `Line`."""
+        with self.kr.home.catalog().begin() as conn:
+            recipients.change(conn, self.kr.peer_id, url="http://tw.example/haechi/")
+        monkeypatch.setattr(peering, "client", lambda _: Line(self))
+        return self
 
     def close(self) -> None:
         for side in (self.tw, self.kr):

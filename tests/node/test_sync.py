@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
-from typing import Self
 
 import pytest
 
-from haechi.exchange.message import Request, Response
+from haechi.exchange.message import Response
 from haechi.model.errors import NodeCannot, NotFound, NotVerified, UsageError
-from haechi.node import peering, sync
+from haechi.node import sync
 from haechi.node.sync import Synced, pause
 from haechi.store.catalog import received, recipients
 from tests.node.pair import Pair
@@ -18,23 +17,7 @@ from tests.node.pair import Pair
 @pytest.fixture
 def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     """Korea's transport is a function: what it sends is signed, checked and answered as over HTTP."""
-    made = Pair(tmp_path)
-    with made.kr.home.catalog().begin() as conn:
-        recipients.change(conn, made.kr.peer_id, url="http://tw.example/haechi/")
-
-    class Client:
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def send(self, request: Request, *, most: int, check) -> Response:
-            assert most
-            answer = made.spoil(peering.answer(made.tw.home, request, peering.recognise(made.tw.home, request)))
-            check(answer)
-            return answer
-
-    monkeypatch.setattr(peering, "client", lambda _: Client())
+    made = Pair(tmp_path).connected(monkeypatch)
     yield made
     made.close()
 

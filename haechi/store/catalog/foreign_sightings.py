@@ -141,6 +141,11 @@ def trust(conn: Connection) -> list[Trust]:
     ]
 
 
+def sources(conn: Connection) -> list[str]:
+    """The names of all sources, ours and others'."""
+    return list(conn.execute(text("SELECT name FROM source ORDER BY name")).scalars())
+
+
 def _by_source(conn: Connection, sql: str) -> dict[int, tuple[int, int]]:
     return {one[0]: (int(one[1]), int(one[2])) for one in conn.execute(text(sql))}
 

@@ -27,6 +27,11 @@ class GrantRow(msgspec.Struct, frozen=True, kw_only=True):
     approved_by: str
     withdrawn_at: int | None
 
+    @property
+    def seconded(self) -> bool:
+        """Whether another person than its maker has approved it."""
+        return self.approved_by not in ("", self.made_by)
+
 
 class GroupRow(msgspec.Struct, frozen=True, kw_only=True):
     """A sharing group: its global id, its name here, the UUIDs of the parties in it."""
@@ -74,9 +79,9 @@ def add(conn: Connection, grant: Grant, *, at: int, by: str) -> GrantRow:
 
 
 def approve(conn: Connection, id: str, *, at: int, by: str) -> GrantRow:
-    """A second person's word. `Conflict` for the first person's own, or where none is awaited."""
+    """A second person's word. `Conflict` for the first person's own, or where a second person has spoken."""
     found = get(conn, id)
-    if found.approved_at is not None or found.withdrawn_at is not None:
+    if found.seconded or found.withdrawn_at is not None:
         raise Conflict("grant.not_waiting", grant=found.grant.id)
     if found.made_by == by:
         raise Conflict("grant.same_person", grant=found.grant.id, person=by)

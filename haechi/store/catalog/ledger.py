@@ -20,6 +20,7 @@ from haechi.store.catalog import driver
 from haechi.store.catalog.exchange_tables import COLLECTION, RECIPIENT
 
 _AT_ONCE: Final = 10_000  # rows written together
+_BACK_AT_ONCE: Final = 500  # rows taken back together
 _COLUMNS: Final = (
     "recipient_id", "seq", "date_added", "collection_id", "action", "live", "leaf", "of_seq", "reason", "salt",
     "object_id", "type", "version", "object_row", "value_id", "body",
@@ -125,8 +126,9 @@ def write(
     """
     head, done = _Head(conn, recipient_id, now), Written()
     before = head.seq
-    for one in taken:
-        _withdraw(conn, head, one, done)
+    leaving = iter(taken)
+    while back := list(islice(leaving, _BACK_AT_ONCE)):
+        _withdraw(conn, head, back, done)
     remaining = iter(outgoing)
     while chunk := list(islice(remaining, _AT_ONCE)):
         _release(conn, head, chunk, done)
@@ -183,34 +185,43 @@ def _retire(conn: Connection, recipient_id: int, seqs: Sequence[int]) -> None:
         conn.execute(query, {"recipient": recipient_id, "seqs": seqs[start : start + 1000]})
 
 
-def _withdraw(conn: Connection, head: _Head, one: Taken, done: Written) -> None:
-    """Take an object back: a row that names sequence and leaf alone, and nothing is left of it in the rows before."""
-    key = {"recipient": head.recipient_id, "seq": one.seq}
+def _withdraw(conn: Connection, head: _Head, chunk: Sequence[Taken], done: Written) -> None:
+    """Take objects back: a row each that names sequence and leaf alone, and nothing is left of them in the rows before."""
     found = conn.execute(
         text(
-            "SELECT object_id, collection_id FROM ledger"
-            " WHERE recipient_id = :recipient AND seq = :seq AND live = 1 AND object_id IS NOT NULL"
-        ),
-        key,
-    ).first()
-    if found is None:
-        return  # taken back already
-    salt = os.urandom(HASH)
-    leaf = leaf_of(salt, digest(encoded({"withdraws": one.seq})))
-    seq, date = head.next(found.collection_id, leaf)
+            "SELECT seq, object_id, collection_id FROM ledger"
+            " WHERE recipient_id = :recipient AND seq IN :seqs AND live = 1 AND object_id IS NOT NULL"
+        ).bindparams(bindparam("seqs", expanding=True)),
+        {"recipient": head.recipient_id, "seqs": [one.seq for one in chunk]},
+    )
+    had = {row.seq: row for row in found}
+    rows: list[tuple[Any, ...]] = []
+    objects: list[str] = []
+    for one in chunk:
+        row = had.pop(one.seq, None)
+        if row is None:
+            continue  # taken back already
+        salt = os.urandom(HASH)
+        leaf = leaf_of(salt, digest(encoded({"withdraws": one.seq})))
+        seq, date = head.next(row.collection_id, leaf)
+        objects.append(row.object_id)
+        rows.append(
+            (
+                head.recipient_id, seq, date, row.collection_id, int(Action.WITHDRAW), 0, leaf, one.seq, one.reason, salt,
+                None, None, None, None, None, None,
+            )
+        )  # fmt: skip
+    if not rows:
+        return
     conn.execute(
         text(
             "UPDATE ledger SET live = 0, salt = NULL, object_id = NULL, type = NULL, version = NULL, object_row = NULL,"
-            " value_id = NULL, body = NULL WHERE recipient_id = :recipient AND object_id = :object"
-        ),
-        {"recipient": head.recipient_id, "object": found.object_id},
+            " value_id = NULL, body = NULL WHERE recipient_id = :recipient AND object_id IN :objects"
+        ).bindparams(bindparam("objects", expanding=True)),
+        {"recipient": head.recipient_id, "objects": objects},
     )
-    row = (
-        head.recipient_id, seq, date, found.collection_id, int(Action.WITHDRAW), 0, leaf, one.seq, one.reason, salt,
-        None, None, None, None, None, None,
-    )  # fmt: skip
-    driver.insert(conn, "ledger", _COLUMNS, [row])
-    done.withdrawn += 1
+    driver.insert(conn, "ledger", _COLUMNS, rows)
+    done.withdrawn += len(rows)
 
 
 _READ = (

@@ -152,10 +152,27 @@ def _store(conn: Connection, recipient_id: int, collection: str, now: Cursor) ->
 
 
 def repair(conn: Connection, recipient_id: int, collection: str, rows: Sequence[Row], gone: Sequence[int]) -> Cursor:
-    """Put rows where they are missing or differ, take out those that the peer doesn't have, and make the tree anew."""
+    """Put rows where they are missing or differ, set those aside that the peer doesn't have, and make the tree anew."""
+    _set_aside(conn, recipient_id, gone)
     _delete(conn, recipient_id, [*gone, *(row.seq for row in rows)])
     driver.insert(conn, "received", _COLUMNS, (_values(recipient_id, collection, row) for row in rows))
     return rebuild(conn, recipient_id, collection)
+
+
+def _set_aside(conn: Connection, recipient_id: int, seqs: Sequence[int]) -> None:
+    """Keep the rows whose objects are held under sequences that no ledger has."""
+    query = _many("UPDATE received SET seq = :top - seq WHERE recipient_id = :recipient AND seq IN :many AND live = 1")
+    top = _lowest(conn, recipient_id)
+    for start in range(0, len(seqs), _PARAMETERS):
+        conn.execute(query, {"recipient": recipient_id, "top": top, "many": seqs[start : start + _PARAMETERS]})
+
+
+def _lowest(conn: Connection, recipient_id: int) -> int:
+    found = conn.execute(
+        text("SELECT coalesce(min(seq), 0) FROM received WHERE recipient_id = :recipient AND seq < 0"),
+        {"recipient": recipient_id},
+    )
+    return int(found.scalar_one())
 
 
 def _delete(conn: Connection, recipient_id: int, seqs: Sequence[int]) -> None:
@@ -184,10 +201,7 @@ def new_epoch(conn: Connection, recipient_id: int, collection: str, *, kept: int
         ),
         {"recipient": recipient_id, "collection": collection, "kept": kept},
     )
-    top = conn.execute(
-        text("SELECT coalesce(min(seq), 0) FROM received WHERE recipient_id = :recipient AND seq < 0"),
-        {"recipient": recipient_id},
-    ).scalar_one()
+    top = _lowest(conn, recipient_id)
     conn.execute(
         text(
             "UPDATE received SET seq = :top - seq WHERE recipient_id = :recipient AND collection = :collection"

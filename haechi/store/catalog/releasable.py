@@ -373,11 +373,11 @@ def vanished(conn: Connection, recipient: int, long: Long) -> list[Had]:
 
 
 def all_of(conn: Connection, recipient: int, row: int) -> Iterator[list[Had]]:
-    """All that a recipient has of an object, in blocks by sequence."""
-    query = text(f"{_HAD} AND k.object_row = :row AND k.seq > :after ORDER BY k.seq LIMIT :page")
-    after = 0
+    """All that a recipient has of an object, in blocks by value."""
+    query = text(f"{_HAD} AND k.object_row = :row AND k.value_id > :after ORDER BY k.value_id LIMIT :page")
+    after = -1
     while rows := conn.execute(query, {"recipient": recipient, "row": row, "after": after, "page": _VALUES}).all():
-        after = rows[-1].seq
+        after = rows[-1].value_id
         yield [Had(*found) for found in rows]
 
 
