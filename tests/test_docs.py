@@ -150,7 +150,7 @@ def test_pages_with_processes_run(page: Path, tmp_path: Path) -> None:
     for name, content in files(page).items():
         (tmp_path / name).write_text(content)
     mark = "=== end of a block ==="
-    text = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null' EXIT\n"
+    text = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
     text += "".join(f"{block}echo; echo '{mark}'\n" for block, _ in script(page))
     for place, port in zip(("8585", "8586"), _free_ports(2), strict=True):
         text = text.replace(place, str(port))
