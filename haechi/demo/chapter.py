@@ -1,5 +1,7 @@
 """The chapter on exchange as a person reads it: what was given and what not, what it made visible, what was taken back."""
 
+from typing import Any
+
 from haechi.demo.exchange import EVENING, MORNING, Exchange
 from haechi.demo.report import Receipt
 from haechi.messages.catalogue import text
@@ -44,7 +46,7 @@ def story(exchange: Exchange, called: str, home: str) -> str:
     return "\n".join(lines)
 
 
-def _at(hour: int, step: str, **arguments: str | int) -> str:
+def _at(hour: int, step: str, **arguments: Any) -> str:
     return f"  {hour:02d}:00  {text(f'demo.exchange.{step}', **arguments)}"
 
 
