@@ -32,6 +32,7 @@ def story(exchange: Exchange, called: str, home: str) -> str:
             for one in began.stayed
         ),
         _at(MORNING, "received", count=f"{began.received:,}", refused=began.refused, **sides),
+        _at(MORNING, "agreed" if began.agreed else "disagreed"),
         _at(EVENING, "matched", events=f"{ended.events:,}", indicators=ended.indicators, **sides),
         *(f"         {id}" for id in ended.evidence),
         f"         {text('demo.exchange.all')} {called} --home {home} sightings --only-by {source}",
@@ -43,12 +44,12 @@ def story(exchange: Exchange, called: str, home: str) -> str:
     return "\n".join(lines)
 
 
-def _at(hour: int, step: str, **arguments: object) -> str:
+def _at(hour: int, step: str, **arguments: str | int) -> str:
     return f"  {hour:02d}:00  {text(f'demo.exchange.{step}', **arguments)}"
 
 
 def _counted(counts: dict[str, int], between: str = ", ") -> str:
-    named = (f"{count:,} {name or text('demo.exchange.nowhere')}" for name, count in counts.items())
+    named = (f"{name or text('demo.exchange.nowhere')} {count:,}" for name, count in counts.items())
     return between.join(named) or text("demo.exchange.none")
 
 

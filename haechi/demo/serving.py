@@ -4,7 +4,7 @@ import contextlib
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from haechi.demo.processes import failure, private
@@ -27,7 +27,7 @@ def serving(homes: Mapping[str, Path], at: int, errors: Path) -> Iterator[dict[s
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words)
             stack.callback(_ended, process)
             begun[name] = process
-        stack.callback(lambda: [process.terminate() for process in begun.values()])  # all at once, then waited for
+        stack.callback(_terminate, begun.values())  # all at once, then each is waited for
         yield {name: _url(name, process, errors) for name, process in begun.items()}
 
 
@@ -37,6 +37,11 @@ def _url(name: str, process: subprocess.Popen[bytes], errors: Path) -> str:
     if not said.endswith(b"\n"):
         raise failure(f"server {name}", process.wait(), errors / f"server {name}.log")
     return said.decode().strip()
+
+
+def _terminate(processes: Iterable[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
 
 
 def _ended(process: subprocess.Popen[bytes]) -> None:

@@ -93,8 +93,15 @@ def closing(outcome: Outcome) -> str:
     for side in outcome.scores:
         lost = sum(row.other_knew for row in side.rows)
         lines.append(text("demo.lost", side=side.country, events=f"{lost:,}"))
-    took = {"write": outcome.write_seconds, "nodes": outcome.node_seconds, "exchange": outcome.exchange_seconds}
-    lines.append(text("demo.took", **took, seconds=outcome.seconds))
+    lines.append(
+        text(
+            "demo.took",
+            write=outcome.write_seconds,
+            nodes=outcome.node_seconds,
+            exchange=outcome.exchange_seconds,
+            seconds=outcome.seconds,
+        )
+    )
     lines.append(text("demo.further"))
     lines += [f"  {called()} --home {node.home} sightings" for node in outcome.nodes]
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
@@ -57,9 +57,7 @@ class ThreeNodes(RuleBasedStateMachine):
     @rule(node=NODE, own=st.booleans(), data=st.data())
     def a_csv(self, node: str, own: bool, data: Any) -> None:
         campaign = st.sampled_from(["", "Spring", "Autumn"])
-        self.acts.csv(
-            node, own, [(value, data.draw(LABEL), data.draw(campaign)) for value in self._values(data, node)]
-        )
+        self.acts.csv(node, own, [(value, data.draw(LABEL), data.draw(campaign)) for value in self._values(data, node)])
 
     @rule(
         node=NODE,
@@ -208,9 +206,7 @@ class ThreeNodes(RuleBasedStateMachine):
         what["ends"] = data.draw(st.sampled_from([None, None, now + 2 * HOUR, now + 1]))
         up_to = data.draw(st.sampled_from([tlp.GREEN, tlp.AMBER, tlp.STRICT, tlp.RED]))
         approved = data.draw(st.integers(0, 3)) > 0
-        self.acts.grant(
-            giver, recipient="" if group else taker, group=group, up_to=up_to, approved=approved, **what
-        )
+        self.acts.grant(giver, recipient="" if group else taker, group=group, up_to=up_to, approved=approved, **what)
 
     @precondition(lambda self: any(not one.withdrawn for one in self.record.grants))
     @rule(data=st.data(), by=st.sampled_from(["user:one", "user:two"]))
