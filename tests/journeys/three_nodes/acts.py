@@ -92,7 +92,12 @@ class Acts:
             self._note(node, self._unit(source, own, value, label, documents.uuid(number)))
 
     def stix(
-        self, node: str, own: bool, objects: Sequence[dict[str, Any] | bytes], source: str = "", label: int | None = None
+        self,
+        node: str,
+        own: bool,
+        objects: Sequence[dict[str, Any] | bytes],
+        source: str = "",
+        label: int | None = None,
     ) -> None:
         """A bundle; under the same source its objects are new versions. `label` is for what carries none."""
         source = source or f"stix{self.number()}"
@@ -122,12 +127,16 @@ class Acts:
             if not indicators.expire(self.world.homes[node], value, "wrong", source=word.source):
                 assert word.gone
             for other in self.record.words[node].values():
-                if other.source == word.source and (other.value == value or (other.doc and value in values_in(other.doc))):
+                if other.source == word.source and (
+                    other.value == value or (other.doc and value in values_in(other.doc))
+                ):
                     other.gone = True
 
     # Who may get what.
 
-    def grant(self, giver: str, *, recipient: str = "", group: str = "", up_to: int, approved: bool, **what: Any) -> Grant:
+    def grant(
+        self, giver: str, *, recipient: str = "", group: str = "", up_to: int, approved: bool, **what: Any
+    ) -> Grant:
         made = Grant(
             giver,
             str(uuid4()),

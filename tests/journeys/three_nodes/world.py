@@ -51,7 +51,6 @@ def _new_homes() -> Path:
     return folder
 
 
-
 class World:
     """The nodes, their clock, and the wire between each two."""
 
