@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
@@ -21,16 +21,32 @@ HOUR = 3_600_000_000
 NODE, LINK = st.sampled_from(sorted(NODES)), st.sampled_from(sorted(RELATIONS))
 LABEL = st.sampled_from([None, tlp.CLEAR, tlp.GREEN, tlp.GREEN, tlp.AMBER, tlp.AMBER, tlp.STRICT, tlp.RED])
 GROUPS = tuple(f"{n}{n}{n}{n}{n}{n}{n}{n}-2222-4222-8222-222222222222" for n in (1, 2))
-PAP = "marking-definition--c43594d1-4b11-4c59-93ab-1c9b14d53ce9"
+ACTIONS = st.sampled_from(
+    ["none", "internally-visible-actions", "externally-visible-indirect-actions", "externally-visible-direct-actions"]
+)
 
 
 class ThreeNodes(RuleBasedStateMachine):
     """The rules are what may happen."""
 
-    @initialize(persons=st.frozensets(LINK, max_size=2), plain=st.booleans())
-    def begins(self, persons: frozenset[tuple[str, str]], plain: bool) -> None:
+    @initialize(
+        persons=st.frozensets(LINK, max_size=2),
+        plain=st.booleans(),
+        broad=st.fixed_dictionaries(
+            {link: st.sampled_from([None, tlp.GREEN, tlp.AMBER, tlp.STRICT, tlp.RED]) for link in sorted(RELATIONS)}
+        ),
+        data=st.data(),
+    )
+    def begins(self, persons: frozenset[tuple[str, str]], plain: bool, broad: dict[Any, int | None], data: Any) -> None:
+        """Some links begin with a grant of all up to a label, and the nodes with something to give."""
         self.world = World(persons=persons, plain=plain)
         self.acts, self.record = Acts(self.world), self.world.record
+        for (giver, taker), up_to in sorted(broad.items()):
+            if up_to is not None:
+                self.acts.grant(giver, recipient=taker, up_to=up_to, approved=True)
+        for node in sorted(NODES):
+            for own in data.draw(st.lists(st.booleans(), max_size=3)):
+                self._told(node, own, data)
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
@@ -45,82 +61,67 @@ class ThreeNodes(RuleBasedStateMachine):
         shared = data.draw(st.lists(st.sampled_from(SHARED), max_size=1))
         return [self.acts.value(node) for _ in range(data.draw(st.integers(1, 3)))] + shared
 
-    def _marks(self, data: Any, node: str) -> list[str]:
+    def _marks(self, data: Any) -> list[str]:
         label = data.draw(LABEL)
         marks = [] if label is None else [data.draw(st.sampled_from([documents.TLP_1, documents.TLP_2]))[label]]
         return marks
 
-    @rule(node=NODE, own=st.booleans(), label=LABEL, data=st.data())
-    def a_list(self, node: str, own: bool, label: int | None, data: Any) -> None:
-        self.acts.list_of(node, own, label, self._values(data, node))
-
     @rule(node=NODE, own=st.booleans(), data=st.data())
-    def a_csv(self, node: str, own: bool, data: Any) -> None:
+    def somebody_tells_something(self, node: str, own: bool, data: Any) -> None:
+        self._told(node, own, data)
+
+    def _told(self, node: str, own: bool, data: Any) -> None:
+        formats = [self._list, self._csv, self._misp, self._bundle, self._bundle, self._policy]
+        data.draw(st.sampled_from(formats))(node, own, data)
+
+    def _list(self, node: str, own: bool, data: Any) -> None:
+        self.acts.list_of(node, own, data.draw(LABEL), self._values(data, node))
+
+    def _csv(self, node: str, own: bool, data: Any) -> None:
         campaign = st.sampled_from(["", "Spring", "Autumn"])
         self.acts.csv(node, own, [(value, data.draw(LABEL), data.draw(campaign)) for value in self._values(data, node)])
 
-    @rule(
-        node=NODE,
-        own=st.booleans(),
-        tags=st.lists(st.integers(tlp.CLEAR, tlp.RED), max_size=2),
-        distribution=st.sampled_from(sorted(documents.FLOORS)),
-        data=st.data(),
-    )
-    def a_misp_event(self, node: str, own: bool, tags: list[int], distribution: int, data: Any) -> None:
+    def _misp(self, node: str, own: bool, data: Any) -> None:
+        tags = data.draw(st.lists(st.integers(tlp.CLEAR, tlp.RED), max_size=2))
+        distribution = data.draw(st.sampled_from(sorted(documents.FLOORS)))
         self.acts.misp(node, own, tags, distribution, self._values(data, node))
 
-    @rule(node=NODE, own=st.booleans(), label=LABEL, data=st.data())
-    def a_bundle(self, node: str, own: bool, label: int | None, data: Any) -> None:
-        acts = self.acts
-        objects = []
+    def _bundle(self, node: str, own: bool, data: Any) -> None:
+        acts, objects = self.acts, []
         for value in self._values(data, node):
-            objects.append(documents.indicator(acts.number(), acts.later, self._marks(data, node), value))
-        if data.draw(st.booleans()):
-            marks = [documents.TLP_2[data.draw(st.integers(tlp.CLEAR, tlp.RED))]]
-            actor = documents.stix("malware", acts.number(), acts.later, marks, name="m", is_family=False)
-            objects.append(actor)
-            marked = [one for one in objects if one.get("object_marking_refs")]
-            mark = documents.TLP_2[data.draw(st.integers(tlp.CLEAR, tlp.RED))]
-            objects.append(self._relationship(mark, data.draw(st.sampled_from(marked))["id"], actor["id"]))
-        acts.stix(node, own, objects, label=label)
+            objects.append(documents.indicator(acts.number(), acts.later, self._marks(data), value))
+        marked = [one for one in objects if one.get("object_marking_refs")]
+        if marked and data.draw(st.booleans()):
+            malware = documents.stix(
+                "malware", acts.number(), acts.later, [self._mark(data)], name="m", is_family=False
+            )
+            link = self._relationship(self._mark(data), data.draw(st.sampled_from(marked))["id"], malware["id"])
+            objects += [malware, link]
+        acts.stix(node, own, objects, label=data.draw(LABEL))
+
+    def _policy(self, node: str, own: bool, data: Any) -> None:
+        """An indicator under an information exchange policy."""
+        now, hours = self.world.clock.at, st.sampled_from([None, -HOUR, HOUR, 2 * HOUR])
+        said: dict[str, Any] = {"permitted_actions": data.draw(ACTIONS)}
+        said["encrypt_in_transit"] = data.draw(st.sampled_from(["may", "must"]))
+        for name, drawn in (
+            ("tlp", data.draw(st.sampled_from([None, "green", "amber", "red"]))),
+            ("start_date", data.draw(hours)),
+            ("end_date", data.draw(hours)),
+        ):
+            if drawn is not None:
+                said[name] = drawn if name == "tlp" else documents.moment(now + int(drawn))
+        policy = documents.policy(self.acts.number(), self.acts.later, **said)
+        marks = [*self._marks(data), policy["id"]]
+        one = documents.indicator(self.acts.number(), self.acts.later, marks, self.acts.value(node))
+        self.acts.stix(node, own, [policy, one])
+
+    def _mark(self, data: Any) -> str:
+        return documents.TLP_2[data.draw(st.integers(tlp.CLEAR, tlp.RED))]
 
     def _relationship(self, mark: str, source: str, target: str) -> dict[str, Any]:
         ends = {"relationship_type": "indicates", "source_ref": source, "target_ref": target}
         return documents.stix("relationship", self.acts.number(), self.acts.later, [mark], **ends)
-
-    @rule(
-        node=NODE,
-        own=st.booleans(),
-        actions=st.sampled_from(
-            ["none", "internally-visible-actions", "externally-visible-indirect-actions"]
-            + ["externally-visible-direct-actions"] * 2
-        ),
-        colour=st.sampled_from([None, "green", "amber", "red"]),
-        encrypt=st.sampled_from(["may", "must"]),
-        begins=st.sampled_from([-HOUR, HOUR]),
-        ends=st.sampled_from([None, 2 * HOUR]),
-        data=st.data(),
-    )
-    def a_policy(
-        self,
-        node: str,
-        own: bool,
-        actions: str,
-        colour: str | None,
-        encrypt: str,
-        begins: int,
-        ends: int | None,
-        data: Any,
-    ) -> None:
-        now = self.world.clock.at
-        said: dict[str, Any] = {"permitted_actions": actions, "encrypt_in_transit": encrypt}
-        said |= {} if colour is None else {"tlp": colour}
-        said |= {"start_date": documents.moment(now + begins)}
-        said |= {} if ends is None else {"end_date": documents.moment(now + ends)}
-        policy = documents.policy(self.acts.number(), self.acts.later, **said)
-        marks = [*self._marks(data, node), policy["id"]]
-        one = documents.indicator(self.acts.number(), self.acts.later, marks, self.acts.value(node))
-        self.acts.stix(node, own, [policy, one])
 
     def _words(self, node: str, *kinds: str) -> list[Word]:
         """The documents of these types that a node has."""
@@ -130,16 +131,23 @@ class ThreeNodes(RuleBasedStateMachine):
     def _local(self, node: str) -> list[Word]:
         return [word for _, word in sorted(self.record.words[node].items())]
 
-    @rule(node=NODE, own=st.booleans(), kind=st.sampled_from(["relationship", "sighting", "opinion"]), data=st.data())
-    def something_about_others(self, node: str, own: bool, kind: str, data: Any) -> None:
+    @rule(node=NODE, data=st.data())
+    def something_changes(self, node: str, data: Any) -> None:
+        changes = [self._something_about_others, self._a_new_version, self._a_list_anew, self._an_expiry]
+        data.draw(st.sampled_from(changes))(node, data)
+
+    def _something_about_others(self, node: str, data: Any) -> None:
         """A relationship, sighting or opinion about whatever the node has, whoever said it."""
-        words = [word for word in self._words(node, "indicator", "malware")]
+        own, kind = data.draw(st.booleans()), data.draw(st.sampled_from(["relationship", "sighting", "opinion"]))
+        words = self._words(node, "indicator", "malware")
         plain = [word for word in words if len(tlp.marks(word.document)) == 1]
         if not plain:
             return
         one, other = data.draw(st.sampled_from(plain)), data.draw(st.sampled_from(plain))
         mark = documents.TLP_2[data.draw(st.sampled_from([tlp.GREEN, tlp.AMBER, tlp.RED]))]
         if kind == "relationship":
+            if one.key == other.key:
+                return
             made = self._relationship(mark, one.key, other.key)
         else:
             more: dict[str, Any] = {"object_refs": [one.key], "opinion": "agree"}
@@ -148,8 +156,7 @@ class ThreeNodes(RuleBasedStateMachine):
             made = documents.stix(kind, self.acts.number(), self.acts.later, [mark], **more)
         self.acts.stix(node, own, [made])
 
-    @rule(node=NODE, data=st.data())
-    def a_new_version(self, node: str, data: Any) -> None:
+    def _a_new_version(self, node: str, data: Any) -> None:
         """Its source says it anew: under another label, revoked, or about something else."""
         words = [word for word in self._local(node) if word.doc is not None and len(tlp.marks(word.document)) == 1]
         words = [word for word in words if word.type in ("indicator", "malware")]
@@ -164,18 +171,16 @@ class ThreeNodes(RuleBasedStateMachine):
         if word.document["modified"] < changes["modified"]:
             self.acts.stix(node, word.own, [{**word.document, **changes}], word.source)
 
-    @rule(node=NODE, label=LABEL, data=st.data())
-    def a_list_anew(self, node: str, label: int | None, data: Any) -> None:
+    def _a_list_anew(self, node: str, data: Any) -> None:
         lists = sorted({(w.source, w.own) for w in self._local(node) if w.source.startswith("list")})
         if lists:
-            source, own = data.draw(st.sampled_from(lists))
+            (source, own), label = data.draw(st.sampled_from(lists)), data.draw(LABEL)
             words = [word for word in self._local(node) if word.source == source]
             kept = [word.value for word in words if data.draw(st.booleans())]
             carried = words[0].label if label is None else label
             self.acts.list_of(node, own, carried, [*kept, self.acts.value(node)], source)
 
-    @rule(node=NODE, data=st.data())
-    def an_expiry(self, node: str, data: Any) -> None:
+    def _an_expiry(self, node: str, data: Any) -> None:
         words = [word for word in self._local(node) if word.type == "indicator" and not word.gone]
         if words:
             self.acts.expire(node, data.draw(st.sampled_from(words)))
