@@ -36,7 +36,7 @@ def test_receipts_that_differ_are_seen_to():
 
 
 def test_every_fault_has_its_words():
-    names = ("not_received", "not_matched", "not_sighted_back", "victim_named")
-    names += ("not_deleted", "not_confirmed", "receipts_differ")
+    told = ("not_received", "not_matched", "not_sighted_back", "victim_named")
+    names = (*told, "not_deleted", "not_confirmed", "receipts_differ")
     said = chapter.faults(msgspec.structs.replace(EXCHANGE, faults=names))
     assert len(set(said)) == len(names)

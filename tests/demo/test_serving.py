@@ -24,7 +24,7 @@ def homes(tmp_path):
 
 def test_each_is_found_by_the_other_and_all_end_with_the_block(homes, tmp_path):
     korea = Home.open(homes["KR"], clock=FixedClock(AT))
-    with pytest.raises(KeyboardInterrupt), serving(homes, AT, tmp_path / "log") as urls:
+    with pytest.raises(KeyboardInterrupt), serving(homes, AT, tmp_path / "log") as urls:  # noqa: PT012 (what happens inside is what is ended)
         assert peers.discover(korea, urls["TW"], allow_private=True).identity.country == "TW"
         assert len({urlsplit(url).port for url in urls.values()}) == 2
         raise KeyboardInterrupt

@@ -1,6 +1,6 @@
 """A node's day from inbox to sightings."""
 
-from haechi.demo import side
+from haechi.demo import report, side
 from haechi.demo.layouts.every import logs
 from haechi.demo.report import Progress, decode
 from haechi.demo.side import SENSORS

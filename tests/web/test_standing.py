@@ -15,7 +15,7 @@ AT = 1_773_122_400_000_000  # 2026-03-10 06:00
 
 def test_it_serves_at_its_moment_and_ends_with_its_input(tmp_path: Path) -> None:
     home = Home.init(tmp_path / "h", party="TWCERT/CC", country="TW", sector="government", clock=FixedClock(AT))
-    command = [sys.executable, "-m", "haechi.web.standing", home.path, f"--port={free_port()}", f"--at={AT}"]
+    command = [sys.executable, "-m", "haechi.web.standing", str(home.path), f"--port={free_port()}", f"--at={AT}"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None

@@ -11,10 +11,9 @@ from haechi.model.release import Grant as Rule
 from haechi.node import indicators
 from haechi.node.indicators import Added
 from haechi.store.catalog import grants
-
-from . import documents, tlp
-from .record import Grant, Word, values_in
-from .world import NOW, World
+from tests.journeys.three_nodes import documents, tlp
+from tests.journeys.three_nodes.record import Grant, Word, values_in
+from tests.journeys.three_nodes.world import NOW, World
 
 DAY: Final = 86_400_000_000
 SHARED: Final = ("seen-by-all.example", "seen-by-many.example")  # values that several sources name

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from . import tlp
+from tests.journeys.three_nodes import tlp
 
 TLP_2: Final = {label: mark for mark, label in reversed(list(tlp.MARKS.items()))}
 TLP_1: Final = {label: mark for mark, label in tlp.MARKS.items()}

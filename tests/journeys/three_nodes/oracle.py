@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from . import tlp
-from .record import Grant, Link, Record, Word, bodies, refs
+from tests.journeys.three_nodes import tlp
+from tests.journeys.three_nodes.record import Grant, Link, Record, Word, bodies, refs
 
 # What goes along with objects and tells nothing by itself: how they are marked, who made them, where a class sits.
 ALONG: Final = frozenset({"marking-definition", "extension-definition", "identity", "location"})
@@ -220,7 +220,7 @@ class Oracle:
 
 
 def _values(word: Word) -> set[str]:
-    from .record import values_in
+    from tests.journeys.three_nodes.record import values_in
 
     return {word.value} if word.doc is None else values_in(word.doc)
 

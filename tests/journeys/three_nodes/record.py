@@ -12,7 +12,7 @@ from typing import Any
 
 import rfc8785
 
-from . import tlp
+from tests.journeys.three_nodes import tlp
 
 
 @dataclass

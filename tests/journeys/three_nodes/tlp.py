@@ -31,12 +31,12 @@ _IEP: Final = "extension-definition--762e2e97-ee51-43e5-a9ea-165fbb862c4a"
 _TLP_1: Final = {"white": CLEAR, "clear": CLEAR, "green": GREEN, "amber": AMBER, "red": RED}
 
 # To whom one who was told may tell it on. TLP 2.0, section 4:
-# a. RED: "Recipients may therefore not share TLP:RED information with anyone else."
+# a. (RED) "Recipients may therefore not share TLP:RED information with anyone else."
 # b. AMBER: "Recipients may share TLP:AMBER information with members of their own organization and its clients, but only on
 #    a need-to-know basis"; "TLP:AMBER+STRICT restricts sharing to the organization only."
 # c. GREEN: "Recipients may share TLP:GREEN information with peers and partner organizations within their community, but
 #    not via publicly accessible channels."
-# d. CLEAR: "Recipients may share this information without restriction."
+# d. (CLEAR) "Recipients may share this information without restriction."
 # Clients are (section 3) by definition on the side of those who are served, who belong to what GREEN calls the community.
 TOLD_ON: Final[Mapping[int, frozenset[str]]] = {
     RED: frozenset(),
@@ -97,7 +97,7 @@ def edges(policies: Iterable[Mapping[str, Any]]) -> list[int]:
 
 
 def _micros(text: str) -> int:
-    return round(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1_000_000)
+    return round(datetime.fromisoformat(text).timestamp() * 1_000_000)
 
 
 def read(raw: bytes) -> dict[str, Any]:

@@ -26,9 +26,8 @@ from haechi.node import release, sync, taxii
 from haechi.node.home import Home
 from haechi.store.catalog import recipients
 from haechi.store.catalog.recipients import RecipientRow
-
-from .oracle import Oracle
-from .record import Link, Record
+from tests.journeys.three_nodes.oracle import Oracle
+from tests.journeys.three_nodes.record import Link, Record
 
 NOW: Final = 1_790_000_000_000_000
 MEMORY: Final = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # nobody cuts the power here
@@ -131,7 +130,8 @@ class World:
                 raise
             return 1
         assert done.agreed, done
-        assert not done.missing and not done.unknown, done
+        assert not done.missing, done
+        assert not done.unknown, done
         slice.broken = False
         for said in self.signed[giver, taker]:
             self.oracle.receipts(giver, taker, said)
