@@ -11,6 +11,9 @@ BENCHMARKS = {
     "indicators": "a million values from CSV into SQLite and PostgreSQL; the index",
     "startup": "fresh processes: 1,000 lines, sightings, lookup, --help",
     "text": "Zeek TSV, sshd, access log, CEF with match and commit",
+    "taxii": "pages of 100 out of 10 k, 100 k and 1 M objects, beside a static page and medallion",
+    "misp": "a MISP event of 150,000 attributes, beside misp-stix",
+    "sync": "a million indicators between two nodes, receipted; then 100 changes",
     "scale": "1, 4 and 20 million events: time and memory",
 }
 

@@ -4,12 +4,17 @@ A ```console block of the guide or of README.md is a session: its `$ haechi ...`
 `# exit N`), and `$ export NAME=VALUE` holds for those behind it. Lines below a command must stand in its output, in that order; `...` stands for any text or lines. A code
 block under a line that ends with a name in code marks and a colon is that file. The guide is one story: its pages run
 one after the other in one folder; README.md runs in its own.
+
+```bash blocks need processes of their own (two nodes, a server): those of a page run in order as one script, which must not
+fail. Lines of a ```text block right behind one must stand in what that one printed.
 """
 
+import contextlib
 import importlib.util
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, MutableMapping
@@ -51,6 +56,12 @@ def files(page: Path) -> dict[str, str]:
     """The files that a page shows: a code block under a line that ends with its name in code marks and a colon."""
     found = re.findall(r"`([\w.-]+)`:\n+```\w*\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
     return dict(found)
+
+
+def script(page: Path) -> list[tuple[str, list[str]]]:
+    """A page's bash blocks, each with the lines that must stand in its output."""
+    found = re.findall(r"^```bash\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", page.read_text(), re.DOTALL | re.MULTILINE)
+    return [(block, lines.splitlines()) for block, lines in found]
 
 
 def holds(output: str, lines: list[str]) -> bool:
@@ -118,6 +129,57 @@ def test_the_readme_runs(tmp_path: Path) -> None:
         return done.returncode, done.stdout + done.stderr
 
     play(ROOT / "README.md", tmp_path, run, environment)
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in guide_pages() if script(page)], ids=lambda page: page.stem)
+def test_pages_with_processes_run(page: Path, tmp_path: Path) -> None:
+    """Ports 8585 and 8586 of the page are free ones here."""
+    (tmp_path / "bin").mkdir()
+    command = tmp_path / "bin/haechi"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m haechi "$@"\n')
+    command.chmod(0o755)
+    ports = dict(zip(("8585", "8586"), _free_ports(2), strict=True))
+
+    def with_ports(content: str) -> str:
+        return re.sub("8585|8586", lambda found: str(ports[found[0]]), content)
+
+    for name, content in files(page).items():
+        (tmp_path / name).write_text(with_ports(content))
+    mark = "=== end of a block ==="
+    text = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
+    text += "".join(f"{with_ports(block)}echo; echo '{mark}'\n" for block, _ in script(page))
+    environment = {
+        "PATH": f"{tmp_path / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
+        "PYTHONPATH": str(ROOT),
+    }
+    with (tmp_path / "shown").open("w+b") as shown:
+        done = subprocess.run(
+            ["bash", "-c", text],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=shown,
+            stderr=subprocess.STDOUT,
+            timeout=600,
+            check=False,
+        )
+        shown.seek(0)
+        printed = shown.read().decode()
+    assert done.returncode == 0, printed[-3000:]
+    for (block, lines), output in zip(script(page), printed.split(mark), strict=False):
+        shown_lines = [with_ports(line) for line in lines]
+        assert holds(output, shown_lines), f"{block}\nprinted\n{output}\nnot\n" + "\n".join(shown_lines)
 
 
 def test_every_guide_page_is_in_the_table_of_contents() -> None:

@@ -1,12 +1,15 @@
 """`haechi demo`: two nodes, a day of both countries' attacks, end to end."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from haechi.cli.output import JsonOption, emit, note, progress, write, write_table
 from haechi.messages.catalogue import text
+
+if TYPE_CHECKING:
+    from haechi.demo.story import Outcome
 
 HELP = text("help.demo.command")
 
@@ -24,7 +27,7 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Play the day and write what was found; `NotVerified` where that isn't what it must be."""
-    from haechi.demo import story, tables
+    from haechi.demo import chapter, story, tables
     from haechi.demo.report import Line, Progress
     from haechi.demo.world import SIDES
     from haechi.model.errors import NotVerified
@@ -49,8 +52,25 @@ def command(
         write_table(tables.campaigns(outcome))
         write("\n")
         write_table(tables.nodes(outcome))
+        _exchange(outcome)
         write("\n" + tables.closing(outcome) + "\n")
         for problem in (problem for node in outcome.nodes for problem in node.problems):
             note(text("error.line", reason=problem))
+        for fault in chapter.faults(outcome.exchange):
+            note(text("error.line", reason=fault))
     if outcome.unread or outcome.missed or outcome.wrong:
         raise NotVerified("demo.not_well", unread=outcome.unread, missed=outcome.missed, wrong=outcome.wrong)
+    if outcome.exchange.faults:
+        raise NotVerified("demo.exchange", count=len(outcome.exchange.faults))
+
+
+def _exchange(outcome: "Outcome") -> None:
+    """The chapter on exchange: the steps, the receipts, and what it is all for."""
+    from haechi.demo import chapter, tables
+
+    shared = outcome.exchange
+    home = next(node.home for node in outcome.nodes if node.country == shared.taker)
+    write("\n" + text("demo.exchange.title") + "\n")
+    write(chapter.story(shared, tables.called(), home) + "\n\n")
+    write_table(chapter.receipts(shared))
+    write("\n" + chapter.headline(shared) + "\n")

@@ -58,6 +58,7 @@ def add(
         str, typer.Option("--known-why", metavar="REASON", help=text("help.indicators.add.known_why"))
     ] = "",
     replace: Annotated[bool, typer.Option("--replace", help=text("help.indicators.add.replace"))] = False,
+    own: Annotated[bool, typer.Option("--own", help=text("help.indicators.add.own"))] = False,
     kind: TypeOption = None,
     actor: Annotated[
         list[str] | None, typer.Option("--actor", metavar="NAME", help=text("help.indicators.add.actor"))
@@ -79,6 +80,7 @@ def add(
             kind=kind,
             format=format,
             actors=actor or (),
+            own=own,
             progress=lambda done, total: step(done, total=total),
         )
     refused = [one for file in told for one in file.refused]
@@ -238,6 +240,27 @@ def stats(home: HomeOption = None, as_json: JsonOption = False) -> None:
     emit(found, as_json=as_json, table=lambda: _stats(found))
     if found["warning_listed"] and not as_json:
         note(text("indicators.kept_out", count=found["warning_listed"]))
+
+
+@app.command(help=text("help.indicators.sources.command"))
+def sources(
+    limit: LimitOption = 100, home: HomeOption = None, as_json: JsonOption = False, as_jsonl: JsonlOption = False
+) -> None:
+    """Write each source with how far its word holds."""
+    from haechi.store.catalog import foreign_sightings
+
+    with Home.open(find_home(home)).catalog().connect() as conn:
+        found = foreign_sightings.trust(conn)
+    rows = [msgspec.to_builtins(one) | {"marking": one.marking.label} for one in found]
+    if not (as_json or as_jsonl):
+        rows = [row | {"own": text("indicators.yes") if row["own"] else ""} for row in rows]
+    columns = {
+        key: text(f"indicators.{key}") for key in ("source", "own", "marking", "assertions", "confirmed", "refuted")
+    }
+    emit_rows(
+        "sources", rows, columns=columns, right=["assertions", "confirmed", "refuted"], total=len(rows), limit=limit,
+        as_json=as_json, as_jsonl=as_jsonl,
+    )  # fmt: skip
 
 
 def _stats(found: dict[str, Any]) -> tables.Table:

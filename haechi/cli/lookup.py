@@ -20,6 +20,7 @@ from haechi.node.lookup import Answer, Known, Thing, lookup_all
 from haechi.report import format as formats
 from haechi.report import record
 from haechi.report import table as tables
+from haechi.store.catalog.foreign_sightings import Foreign
 from haechi.store.catalog.indicator_views import Pattern
 
 HELP = text("help.lookup.command")
@@ -85,6 +86,8 @@ def _document(thing: Answer) -> dict[str, Any]:
             said["marking"] = assertion.marking.label
             said["pap"] = None if assertion.pap is None else assertion.pap.label
             said["gone_why"] = _gone_why(assertion)
+        for partner, said in zip(known.partners, shown["partners"], strict=True):
+            said["marking"] = partner.marking.label
     document["patterns"] = list(map(pattern_document, thing.patterns))
     return document
 
@@ -148,11 +151,26 @@ def _value(known: Known) -> str:
     lines += ["  " + scope_text(scope) for scope in known.sightings]
     if known.value and not known.sightings:
         lines.append("  " + text("lookup.unseen"))
+    lines += ["  " + _partner(one) for one in known.partners]
     lines += [_verdict(verdict) for verdict in known.verdicts]
     if known.assertions:
         headings = [text(f"lookup.{name}") for name in ("source", "marking", "known", "valid", "says", "gone")]
         lines.append(tables.render(tables.make(headings, [_assertion(one) for one in known.assertions])))
     return "\n".join(lines)
+
+
+def _partner(one: Foreign) -> str:
+    where = [*one.sectors, *([one.country] if one.country else [])]
+    times = [at for at in (one.first, one.last) if at is not None]
+    told = text(
+        f"lookup.partner.{one.kind.value}",
+        source=one.source,
+        count=formats.number(one.count),
+        span=_span(times[0], times[-1]) if times else text("lookup.partner.no_time"),
+        where=", ".join(where) or text("lookup.partner.nowhere"),
+        marking=one.marking.label,
+    )
+    return tables.printable(told)
 
 
 def _verdict(verdict: Verdict) -> str:

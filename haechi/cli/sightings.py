@@ -44,6 +44,7 @@ CountryOption = Annotated[str, typer.Option("--country", metavar="CODE", help=te
 SectorOption = Annotated[str, typer.Option("--sector", metavar="SECTOR", help=text("help.sightings.sector"))]
 PartyOption = Annotated[str, typer.Option("--party", metavar="NAME", help=text("help.sightings.party"))]
 SensorOption = Annotated[str, typer.Option("--sensor", metavar="NAME", help=text("help.sightings.sensor"))]
+OnlyByOption = Annotated[str, typer.Option("--only-by", metavar="SOURCE", help=text("help.sightings.only_by"))]
 GoneOption = Annotated[bool, typer.Option("--no-longer-asserted", help=text("help.sightings.no_longer_asserted"))]
 CsvOption = Annotated[bool, typer.Option("--csv", help=text("help.sightings.csv"))]
 ParquetOption = Annotated[Path | None, typer.Option("--parquet", metavar="FILE", help=text("help.sightings.parquet"))]
@@ -66,6 +67,7 @@ def listed(
     sector: SectorOption = "",
     party: PartyOption = "",
     sensor: SensorOption = "",
+    only_by: OnlyByOption = "",
     gone: GoneOption = False,
     limit: LimitOption = DEFAULT_LIMIT,
     home: HomeOption = None,
@@ -90,6 +92,7 @@ def listed(
         sector=sector,
         party=party,
         sensor=sensor,
+        only_by=only_by,
         asserted=not gone,
     )
     with opened(Home.open(find_home(home)), wanted) as found:

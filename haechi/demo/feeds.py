@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from haechi.demo import bundles, filler
-from haechi.demo.plan import NEVER, Campaign, Plan
+from haechi.demo.plan import NEVER, Campaign, Plan, mistaken_values
 from haechi.demo.truth import PlantedValue
 from haechi.demo.world import Side
 
@@ -30,6 +30,7 @@ BAIT = (
     PlantedValue("domain", "github.com"),
 )
 
+MISTAKEN = Path("own/retracted-24.txt")  # below the inbox: what the side's own analysts take back at the day's end
 FORMS = ("stix", "misp", "csv")
 
 
@@ -51,22 +52,33 @@ def write_feeds(
     seed: int,
     total: int,
 ) -> list[Feed]:
-    """Writes all lists below `folder` (HOUR/NAME, 0600): together `total` distinct values.
+    """Writes all lists: together `total` distinct values, each file 0600.
 
-    `midnight` is the day's start in seconds UTC. Raises ValueError when `total` can't hold the plan's values.
+    Others' lists go below `folder` (HOUR/NAME), those of the side's own analysts below `own` beside it; what they got
+    wrong stands in own/retracted-24.txt. `midnight` is the day's start in seconds UTC. Raises ValueError when `total` can't hold the plan's values.
     """
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, side.first_net, 4])))
     start = datetime.fromtimestamp(midnight, UTC)
     named = {value for c in plan.campaign if c.known[side.country] != NEVER for value in values[c.id]}
-    hay = total - len(named) - len(BAIT)
+    mistaken = {id: found for id, found in mistaken_values(plan, seed).items() if _own(plan, id, side)}
+    hay = total - len(named) - len(BAIT) - sum(map(len, mistaken.values()))
     if hay < 0:
         raise ValueError(f"{total} indicators can't hold the plan's {len(named)}")
     found = _haystack(folder / "00", start, rng, seed * 2 + (side.country == "KR"), hay)
     for number, campaign in enumerate(plan.campaign):
         hour = campaign.known[side.country]
         if hour != NEVER:
-            found += _campaign(folder, number, campaign, plan, values[campaign.id], start, rng, hour)
+            place = folder.parent / "own" if _own(plan, campaign.id, side) else folder
+            said = (*values[campaign.id], *mistaken.get(campaign.id, ()))
+            found += _campaign(place, number, campaign, plan, said, start, rng, hour)
+    wrong = [value.text for values in mistaken.values() for value in values]
+    if wrong:
+        _save(24, folder.parent / MISTAKEN, ["".join(f"{text}\n" for text in wrong).encode()], 0)
     return sorted(found, key=lambda feed: (feed.hour, feed.path.name))
+
+
+def _own(plan: Plan, id: str, side: Side) -> bool:
+    return any(campaign.id == id and campaign.shared_by == side.country for campaign in plan.campaign)
 
 
 def _campaign(

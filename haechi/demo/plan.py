@@ -47,6 +47,8 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, int]
     events: dict[str, int]
     borrows: dict[str, str] = {}
+    shared_by: str = ""
+    mistaken: int = 0
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -133,6 +135,28 @@ def known_hours(plan: Plan, values: Mapping[str, tuple[PlantedValue, ...]], coun
             for value in values[campaign.id]:
                 hours[value] = min(hour, hours.get(value, hour))
     return hours
+
+
+def mistaken_values(plan: Plan, seed: int) -> dict[str, tuple[PlantedValue, ...]]:
+    """By campaign, the names that its list has by mistake: no traffic holds them, no other list names them."""
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 10])))
+    return {
+        campaign.id: tuple(
+            PlantedValue("domain", _value("domain", number, 90 + n, [], rng)) for n in range(campaign.mistaken)
+        )
+        for number, campaign in enumerate(plan.campaign)
+        if campaign.mistaken
+    }
+
+
+def shared_hours(plan: Plan, values: Mapping[str, tuple[PlantedValue, ...]], country: str) -> dict[PlantedValue, int]:
+    """The hour at which the other side shares a value with this one; a value that it doesn't share is missing."""
+    return {
+        value: campaign.known[campaign.shared_by]
+        for campaign in plan.campaign
+        if campaign.shared_by not in ("", country)
+        for value in values[campaign.id]
+    }
 
 
 def plan_events(plan: Plan, side: Side, seed: int, scale: float) -> list[Planned]:

@@ -32,13 +32,13 @@ def run(jobs: Sequence[Job], errors: Path, hear: Callable[[report.Line], None]) 
     with contextlib.ExitStack() as stack:
         running: dict[subprocess.Popen[bytes], Job] = {}
         for job in jobs:
-            words = stack.enter_context(_private(errors / f"{job.name}.log"))
+            words = stack.enter_context(private(errors / f"{job.name}.log"))
             command = [sys.executable, "-m", job.module, *job.arguments]
             running[subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=words)] = job
         try:
             failed = _listen(running, hear)
             if failed is not None:
-                raise _failure(running[failed].name, failed.returncode, errors / f"{running[failed].name}.log")
+                raise failure(running[failed].name, failed.returncode, errors / f"{running[failed].name}.log")
         finally:
             for process in running:
                 if process.poll() is None:
@@ -48,7 +48,8 @@ def run(jobs: Sequence[Job], errors: Path, hear: Callable[[report.Line], None]) 
                     process.stdout.close()
 
 
-def _private(path: Path) -> IO[bytes]:
+def private(path: Path) -> IO[bytes]:
+    """A new file that only its owner reads, open for writing."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
@@ -76,7 +77,8 @@ def _listen(
     return None
 
 
-def _failure(process: str, status: int, log: Path) -> NodeCannot:
+def failure(process: str, status: int, log: Path) -> NodeCannot:
+    """The error that tells how a process ended, with its last words from `log`."""
     words = _last(log)
     if not words:
         return NodeCannot("demo.process_silent", process=process, status=status, log=str(log))

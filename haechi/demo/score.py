@@ -21,8 +21,9 @@ class Seen:
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One campaign at one side, in events.
 
-    `planted` = `known` + `unknown`; `known`: the side's own lists named a value of the event before its period began.
-    `found` of those, `missed` = known and not found. `other_knew`: of the unknown ones, those that the other side's
+    `planted` = `known` + `shared` + `unknown`; `known`: the side's own lists named a value of the event before its
+    period began; `shared`: else, the other side had shared one by then. `found` of those two, of that `found_shared`;
+    `missed` = known or shared, and not found. `other_knew`: of the unknown ones, those that the other side's
     lists named by then; sharing would have shown them. `wrong`: sightings of the campaign's events by a value that
     they don't hold.
     """
@@ -34,7 +35,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     planted: int
     known: int
+    shared: int
     found: int
+    found_shared: int
     missed: int
     unknown: int
     other_knew: int
@@ -80,8 +83,10 @@ def score(truth: Truth, seen: Iterable[Seen]) -> SideScore:
     for campaign in truth.campaigns:
         mine = [event for event in truth.planted if event.campaign == campaign.id]
         known = [event for event in mine if _named(event, truth.known, midnight, truth.period)]
-        unknown = [event for event in mine if not _named(event, truth.known, midnight, truth.period)]
-        found = sum((event.file, event.offset) in hits for event in known)
+        rest = [event for event in mine if not _named(event, truth.known, midnight, truth.period)]
+        shared = [event for event in rest if _named(event, truth.shared, midnight, truth.period)]
+        unknown = [event for event in rest if not _named(event, truth.shared, midnight, truth.period)]
+        found, found_shared = (sum((e.file, e.offset) in hits for e in events) for events in (known, shared))
         # A side may find more than its lists told it in time: an event found though "unknown" counts as wrong.
         early = sum((event.file, event.offset) in hits for event in unknown)
         rows.append(
@@ -93,8 +98,10 @@ def score(truth: Truth, seen: Iterable[Seen]) -> SideScore:
                 kind=campaign.kind,
                 planted=len(mine),
                 known=len(known),
-                found=found,
-                missed=len(known) - found,
+                shared=len(shared),
+                found=found + found_shared,
+                found_shared=found_shared,
+                missed=len(known) + len(shared) - found - found_shared,
                 unknown=len(unknown),
                 other_knew=sum(_named(event, truth.known_elsewhere, midnight, truth.period) for event in unknown),
                 wrong=wrong.get(campaign.id, 0) + early,

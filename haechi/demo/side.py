@@ -1,16 +1,18 @@
 """One node's day, in a process of its own: what the commands do, by the functions that the commands call.
 
-    python -m haechi.demo.side TW HOME INBOX --day 2026-03-10
+    python -m haechi.demo.side TW HOME INBOX --day 2026-03-10 --hours 0 6
 
 The clock is simulated: at 00, 06, 12, 18 and 24 o'clock UTC the node reads the logs of the six hours before, then the
-lists that have come in. So a list can only find what happens after it came. JSON lines on stdout tell the progress;
-the last one is the report.
+lists that have come in, others' and those of its own analysts. So a list can only find what happens after it came.
+`--hours` lives a part of the day, in an order that is the caller's to keep. JSON lines on stdout tell the progress; the
+last one is the report.
 """
 
 import argparse
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -19,10 +21,12 @@ from haechi.demo.report import Progress, Report
 from haechi.demo.shape import HOUR
 from haechi.demo.world import SIDES, Side
 from haechi.model.clock import FixedClock
+from haechi.model.marking import Tlp
 from haechi.node import indicators, ingest, parties
 from haechi.node.home import Home
 
 HOURS = (0, 6, 12, 18, 24)
+OWN = "own-analysis"  # the source of what the node's own analysts found
 
 # Sensors by what they watch, and the logs that each writes. A sensor has its country's zone, for times that tell none.
 SENSORS: dict[str, tuple[str, ...]] = {
@@ -30,6 +34,11 @@ SENSORS: dict[str, tuple[str, ...]] = {
     "servers": ("sshd", "auth", "access"),
     "firewall": ("firewall",),
 }
+
+
+def party_of(side: Side) -> str:
+    """The name of the party that runs a side's node."""
+    return f"{side.country}-synthetic-national-cert"
 
 
 class Node:
@@ -80,28 +89,35 @@ class Node:
         began = time.monotonic()
         self.say("lists")
         folder = self.inbox / "lists" / f"{self.hour:02d}"
-        for done in indicators.add(self.home, [folder] if folder.exists() else []):
+        own = self.inbox / "own" / f"{self.hour:02d}"
+        added = indicators.add(self.home, [folder] if folder.exists() else [])
+        if own.exists():
+            added += indicators.add(self.home, [own], source=OWN, marking=Tlp.AMBER, own=True)
+        for done in added:
             self.indicators += done.values
             self.suppressed += done.warning_listed
             self.refused += done.refused_count
         self.list_seconds += time.monotonic() - began
 
 
-def live(side: Side, home_path: Path, inbox: Path, day: date) -> Report:
-    """Makes the node and lets it live through the day."""
+def midnight_of(day: date) -> int:
+    """The day's first microsecond UTC."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
+
+
+def live(side: Side, home_path: Path, inbox: Path, day: date, hours: Sequence[int] = HOURS) -> Report:
+    """Makes the node where the hours begin with 0, and lets it live through them."""
     began = time.monotonic()
-    midnight = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
-    clock = FixedClock(midnight)
-    home = Home.init(
-        home_path,
-        party=f"{side.country}-synthetic-national-cert",
-        country=side.country,
-        sector="government",
-        clock=clock,
-    )
-    imported = parties.import_file(home, inbox / "parties.csv")
+    midnight = midnight_of(day)
+    clock = FixedClock(midnight + hours[0] * HOUR)
+    imported = 0
+    if hours[0] == 0:
+        home = Home.init(home_path, party=party_of(side), country=side.country, sector="government", clock=clock)
+        imported = parties.import_file(home, inbox / "parties.csv").added
+    else:
+        home = Home.open(home_path, clock=clock)
     node = Node(side, home, clock, inbox)
-    for hour in HOURS:
+    for hour in hours:
         node.hour, clock.at = hour, midnight + hour * HOUR
         if hour:
             node.read_logs()
@@ -110,7 +126,7 @@ def live(side: Side, home_path: Path, inbox: Path, day: date) -> Report:
     return Report(
         country=side.country,
         home=str(home_path),
-        parties=imported.added,
+        parties=imported,
         indicators=node.indicators,
         suppressed=node.suppressed,
         refused=node.refused,
@@ -133,8 +149,9 @@ def main() -> None:
     parser.add_argument("home", type=Path)
     parser.add_argument("inbox", type=Path)
     parser.add_argument("--day", type=date.fromisoformat, required=True)
+    parser.add_argument("--hours", type=int, nargs="+", default=list(HOURS), choices=HOURS)
     args = parser.parse_args()
-    sys.stdout.write(report.encode(live(SIDES[args.side], args.home, args.inbox, args.day)))
+    sys.stdout.write(report.encode(live(SIDES[args.side], args.home, args.inbox, args.day, args.hours)))
 
 
 if __name__ == "__main__":

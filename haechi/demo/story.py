@@ -1,18 +1,20 @@
-"""The demo from end to end: write the day, run both nodes at once, then let the score alone look at the truth."""
+"""The demo from end to end: write the day, run both nodes at once, let them share, then let the score alone see the truth."""
 
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from haechi.demo import report, truth
+from haechi.demo.exchange import AFTER_SHARED, UNTIL_SHARED, Exchange, begin, end, judged
 from haechi.demo.processes import Job, run
-from haechi.demo.report import Progress, Report, Summary
+from haechi.demo.report import Progress, Report, Summary, both
 from haechi.demo.score import SideScore, score
 from haechi.demo.world import SIDES
 from haechi.model.errors import NodeCannot, UsageError
@@ -43,6 +45,9 @@ class Settings:
         return INDICATORS // (SMALL if self.small else 1)
 
 
+Done = TypeVar("Done")
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the demo measured. Seconds are real; the nodes' clocks were simulated."""
 
@@ -53,8 +58,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     written: tuple[Summary, ...]
     nodes: tuple[Report, ...]
     scores: tuple[SideScore, ...]
+    exchange: Exchange
     write_seconds: float
     node_seconds: float
+    exchange_seconds: float  # with the start and end of both servers, twice
     seconds: float
 
     @property
@@ -71,7 +78,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return sum(side.wrong for side in self.scores)
 
 
-Tell = Callable[[str, report.Line | None], None]  # the stage (warm, write, nodes, score), and a line of its processes
+Tell = Callable[
+    [str, report.Line | None], None
+]  # the stage (compile, write, nodes, exchange, score), and a line of its processes
 
 
 def check_disk(folder: Path, small: bool) -> None:
@@ -106,7 +115,12 @@ def play(settings: Settings, tell: Tell) -> Outcome:
     # The truth lies outside of both homes and of the nodes' inboxes, readable by this user alone.
     with tempfile.TemporaryDirectory(prefix="haechi-truth-") as hidden:
         written, write_seconds = _write(settings, Path(hidden), tell)
-        nodes, node_seconds = _nodes(settings, tell)
+        night, night_seconds = _nodes(settings, UNTIL_SHARED, {}, tell)
+        given, given_seconds = _exchange(begin, settings, tell)
+        before = {node.country: node.events for node in night}
+        rest, rest_seconds = _nodes(settings, AFTER_SHARED, before, tell)
+        nodes = tuple(both(one, other) for one, other in zip(night, rest, strict=True))
+        back, back_seconds = _exchange(end, settings, tell)
         tell("score", None)
         scores = tuple(_score(settings.folder / country, Path(hidden) / f"{country}.json") for country in SIDES)
     if not settings.keep:
@@ -120,7 +134,9 @@ def play(settings: Settings, tell: Tell) -> Outcome:
         nodes=nodes,
         scores=scores,
         write_seconds=write_seconds,
-        node_seconds=node_seconds,
+        exchange=judged(given, back, scores),
+        node_seconds=round(night_seconds + rest_seconds, 2),
+        exchange_seconds=round(given_seconds + back_seconds, 2),
         seconds=round(time.monotonic() - began, 2),
     )
 
@@ -149,7 +165,10 @@ def _write(settings: Settings, hidden: Path, tell: Tell) -> tuple[tuple[Summary,
     ), seconds
 
 
-def _nodes(settings: Settings, tell: Tell) -> tuple[tuple[Report, ...], float]:
+def _nodes(
+    settings: Settings, hours: Sequence[int], before: Mapping[str, int], tell: Tell
+) -> tuple[tuple[Report, ...], float]:
+    """Both nodes live through the hours; `before` are the events that each has read so far."""
     tell("nodes", None)
     jobs = [
         Job(
@@ -160,14 +179,29 @@ def _nodes(settings: Settings, tell: Tell) -> tuple[tuple[Report, ...], float]:
                 str(settings.folder / country),
                 str(settings.folder / "inbox" / country),
                 f"--day={DAY.isoformat()}",
+                "--hours",
+                *map(str, hours),
             ),
         )
         for country in SIDES
     ]
-    said, seconds = _hear(jobs, settings.folder / "log", "nodes", tell)
+
+    def whole_day(stage: str, line: report.Line | None) -> None:
+        if isinstance(line, Progress):
+            line = msgspec.structs.replace(line, events=line.events + before.get(line.country, 0))
+        tell(stage, line)
+
+    said, seconds = _hear(jobs, settings.folder / "log", "nodes", whole_day)
     return tuple(
         line for country in SIDES for line in said if isinstance(line, Report) and line.country == country
     ), seconds
+
+
+def _exchange(part: Callable[[Path, int], Done], settings: Settings, tell: Tell) -> tuple[Done, float]:
+    tell("exchange", None)
+    began = time.monotonic()
+    midnight = int(datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC).timestamp()) * 1_000_000
+    return part(settings.folder, midnight), round(time.monotonic() - began, 2)
 
 
 def _hear(jobs: list[Job], log: Path, stage: str, tell: Tell) -> tuple[list[report.Line], float]:

@@ -14,9 +14,10 @@ STAGES = {
     "compile": "demo.stage_compile",
     "write": "demo.stage_write",
     "nodes": "demo.stage_nodes",
+    "exchange": "demo.stage_exchange",
     "score": "demo.stage_score",
 }
-FIGURES = ("planted", "known", "found", "missed", "unknown", "other_knew", "wrong")
+FIGURES = ("planted", "known", "shared", "found", "missed", "unknown", "other_knew", "wrong")
 
 
 def campaigns(outcome: Outcome) -> Table:
@@ -92,12 +93,20 @@ def closing(outcome: Outcome) -> str:
     for side in outcome.scores:
         lost = sum(row.other_knew for row in side.rows)
         lines.append(text("demo.lost", side=side.country, events=f"{lost:,}"))
-    lines.append(text("demo.took", write=outcome.write_seconds, nodes=outcome.node_seconds, seconds=outcome.seconds))
+    lines.append(
+        text(
+            "demo.took",
+            write=outcome.write_seconds,
+            nodes=outcome.node_seconds,
+            exchange=outcome.exchange_seconds,
+            seconds=outcome.seconds,
+        )
+    )
     lines.append(text("demo.further"))
-    lines += [f"  {_called()} --home {node.home} sightings" for node in outcome.nodes]
+    lines += [f"  {called()} --home {node.home} sightings" for node in outcome.nodes]
     return "\n".join(lines)
 
 
-def _called() -> str:
+def called() -> str:
     """The command as it was called, so that the line can be typed as it stands (`make demo` calls .venv/bin/haechi)."""
     return sys.argv[0] if Path(sys.argv[0]).name == "haechi" else "haechi"

@@ -52,6 +52,7 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     planted: tuple[Planted, ...]
     known: dict[str, int]  # value -> when this side's first list with it arrives
     known_elsewhere: dict[str, int]
+    shared: dict[str, int] = {}  # value -> when the other side shares it with this one
     bait: tuple[PlantedValue, ...]  # warning-listed values in the lists: a sighting of one is a false alarm
 
 

@@ -18,7 +18,7 @@ from haechi.demo import report
 from haechi.demo import truth as truths
 from haechi.demo.feeds import BAIT, write_feeds
 from haechi.demo.generate import PERIODS, Written, write_day
-from haechi.demo.plan import NEVER, Plan, Planned, campaign_values, known_hours, load_plan, plan_events
+from haechi.demo.plan import NEVER, Plan, Planned, campaign_values, known_hours, load_plan, plan_events, shared_hours
 from haechi.demo.report import Summary
 from haechi.demo.shape import HOUR
 from haechi.demo.truth import CampaignTruth, PlantedValue, Truth
@@ -102,6 +102,7 @@ def tell(
         planted=tuple(p for w in written for p in w.planted),
         known={value.text: midnight + hour * HOUR for value, hour in here.items()},
         known_elsewhere={value.text: midnight + hour * HOUR for value, hour in there.items()},
+        shared={value.text: midnight + hour * HOUR for value, hour in shared_hours(plan, values, side.country).items()},
         bait=BAIT,
     )
 

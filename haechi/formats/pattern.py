@@ -190,6 +190,15 @@ def _kind(comparison: Comparison) -> tuple[ValueType | None, Message | None]:
     return None, Message("pattern.path", {"path": path})
 
 
+def kind_of(path: str) -> ValueType | None:
+    """The kind of value that `path = '...'` names; None where the value tells or it isn't matched.
+
+    >>> kind_of("file:hashes.'SHA-256'")
+    <ValueType.SHA256: 'sha256'>
+    """
+    return _kind(Comparison(path.replace("'", ""), "=", ""))[0]
+
+
 def _literals(comparison: Comparison) -> list[str]:
     found = re.findall(r"'((?:[^'\\]|\\.)*)'", comparison.literal)
     return [re.sub(r"\\(.)", r"\1", text) for text in found]

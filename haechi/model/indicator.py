@@ -49,6 +49,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kill_chain: tuple[str, ...] = ()  # "lockheed-martin-cyber-kill-chain:delivery"
     references: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    sharing_groups: tuple[str, ...] = ()  # UUIDs of the groups that a source keeps it to; never leaves with it
     description: str = ""
 
 

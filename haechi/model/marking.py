@@ -56,6 +56,18 @@ STIX_TLP: dict[str, Tlp] = {
     "marking-definition--826578e1-40ad-459f-bc73-ede076f81f37": Tlp.AMBER_STRICT,
 }
 
+# What is written: the TLP 2.0 extension objects, whatever generation came in.
+TLP_OBJECTS: dict[Tlp, str] = {tlp: id for id, tlp in list(STIX_TLP.items())[:5]}
+
+STIX_PAP: dict[str, Pap] = {
+    "marking-definition--ad15a0cd-55b6-4588-a14c-a66105329b92": Pap.CLEAR,
+    "marking-definition--c43594d1-4b11-4c59-93ab-1c9b14d53ce9": Pap.GREEN,
+    "marking-definition--60f8932b-e51e-4458-b265-a2e8be9a80ab": Pap.AMBER,
+    "marking-definition--740d36e5-7714-4c30-961a-3ae632ceee0e": Pap.RED,
+    "marking-definition--a3bea94c-b469-41dc-9cfe-d6e7daba7730": Pap.CLEAR,  # its older name, WHITE
+}
+PAP_OBJECTS: dict[Pap, str] = {pap: id for id, pap in list(STIX_PAP.items())[:4]}
+
 
 def parse_tlp(label: str) -> Tlp:
     """The TLP of a label in any usual spelling (`tlp:amber+strict`, `TLP:WHITE`, `Amber`); RED if not understood.

@@ -4,6 +4,7 @@ Types only; `policy` decides. Ids of parties and groups are global (UUIDs), neve
 """
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -27,13 +28,60 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
     person: bool = False
 
 
-class Iep(msgspec.Struct, frozen=True, kw_only=True):
-    """FIRST's Information Exchange Policy 2.0, what binds us of it. Times in microseconds UTC."""
+# What may be done with it, the strictest first (FIRST IEP 2.0, "Permitted actions").
+ACTIONS: Final = (
+    "none",
+    "contact-for-instruction",
+    "internally-visible-actions",
+    "externally-visible-indirect-actions",
+    "externally-visible-direct-actions",
+)
+
+
+class Iep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """FIRST's Information Exchange Policy 2.0, carried whole. Times in microseconds UTC; None: not bounded.
+
+    The first four bind us; the rest is for whoever we pass it on to, in the policy's own words.
+    """
 
     permitted_actions: str = "externally-visible-direct-actions"
     begins: int | None = None
     ends: int | None = None
     encrypt_in_transit: bool = False
+    tlp: Tlp | None = None
+    affected_party_notifications: str = ""
+    attribution: str = ""
+    unmodified_resale: str = ""
+    id: str = ""
+    name: str = ""
+    description: str = ""
+    references: tuple[str, ...] = ()
+
+
+def both(one: Iep, other: Iep) -> Iep:
+    """Two policies on one object as the one that keeps both; what can't be joined stays as the first says it."""
+    return msgspec.structs.replace(
+        one,
+        permitted_actions=min(one.permitted_actions, other.permitted_actions, key=_rank),
+        begins=max((at for at in (one.begins, other.begins) if at is not None), default=None),
+        ends=min((at for at in (one.ends, other.ends) if at is not None), default=None),
+        encrypt_in_transit=one.encrypt_in_transit or other.encrypt_in_transit,
+        tlp=max((tlp for tlp in (one.tlp, other.tlp) if tlp is not None), default=None),
+        affected_party_notifications=_stricter(one.affected_party_notifications, other.affected_party_notifications),
+        attribution=_stricter(one.attribution, other.attribution),
+        unmodified_resale=_stricter(one.unmodified_resale, other.unmodified_resale),
+    )
+
+
+def _rank(actions: str) -> int:
+    return ACTIONS.index(actions) if actions in ACTIONS else -1  # not understood: stricter than all
+
+
+def _stricter(one: str, other: str) -> str:
+    for said in ("must-not", "must"):
+        if said in (one, other):
+            return said
+    return one or other
 
 
 class Releasable(msgspec.Struct, frozen=True, kw_only=True):

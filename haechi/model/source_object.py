@@ -5,12 +5,17 @@ confidence, validity and context, with up to a million values, handed on in bloc
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from haechi.messages.catalogue import Message
 from haechi.model.indicator import Context, ValueType
 from haechi.model.marking import UNMARKED, Pap, Tlp
+from haechi.model.release import Iep
+from haechi.model.sighting import Word
+
+INDICATOR: Final = "indicator"
 
 
 class Pattern(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,16 +33,22 @@ class SourceObject(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     object_id: str
+    type: str = INDICATOR  # STIX type; of lists and MISP attributes, too, INDICATOR
+    creator: str = ""  # STIX created_by_ref: only who created an object updates it
     version: str = ""  # as the source writes it: STIX modified, MISP timestamp
     modified: int = 0  # the same as a time, so that versions can be put in order
     marking: Tlp = UNMARKED
     pap: Pap | None = None
+    iep: Iep | None = None
     confidence: int | None = None
     valid_from: int | None = None
     valid_until: int | None = None
     context: Context = Context()
     raw: bytes | None = None  # the object as received
+    digest: bytes | None = None  # SHA-256 of its content in a form without order and white space; None: not made yet
     values: Mapping[ValueType, Sequence[str]] = {}
     patterns: tuple[Pattern, ...] = ()
+    words: tuple[Word, ...] = ()  # of a sighting or an opinion
+    unversioned: bool = False  # it has no versions (a STIX cyber-observable): other content replaces it
     revoked: bool = False
     line: int | None = None

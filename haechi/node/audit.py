@@ -8,9 +8,9 @@ from haechi.store.audit_check import verify as check
 
 
 def verify(home: Home, known: tuple[Checkpoint, ...] = ()) -> Verified:
-    """Check the home's whole log with its own key. Nothing is changed, torn lines are only counted.
+    """Check the home's whole log with its own key and those that it succeeded. Nothing is changed, torn lines are only counted.
 
     `known` are checkpoints kept elsewhere. Raises `NotVerified` with file and line.
     """
-    public = keys.load(home.path / "keys" / keys.FILE).public_key()
-    return check(home.path / "audit", public, known=known)
+    public = home.key().public_key()
+    return check(home.path / "audit", public, known=known, earlier=keys.earlier(home.path / "keys", public))

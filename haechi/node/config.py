@@ -25,6 +25,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     country: str  # ISO 3166-1 alpha-2
     sector: str  # one of model.party.SECTORS
     database: str = ""  # "": catalog.sqlite in the home; else postgresql://USER@HOST/NAME (passwords in ~/.pgpass)
+    second_person: bool = False  # grants of RED, of victim fields, of others' AMBER wait for another user's approval
 
     def __repr__(self) -> str:
         return f"Config(node={self.node!r}, party={self.party!r}, database={'...' if self.database else ''!r})"
@@ -36,7 +37,7 @@ def encode(config: Config) -> str:
     return _HEADER + "".join(f"{name} = {_value(value)}\n" for name, value in fields.items())
 
 
-def _value(value: str | int) -> str:
+def _value(value: str | int | bool) -> str:
     # A JSON string is a TOML basic string but for DEL, which TOML wants escaped (toml.io, v1.0.0, String).
     return msgspec.json.encode(value).decode().replace("\x7f", "\\u007F")
 

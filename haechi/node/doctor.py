@@ -197,7 +197,8 @@ def key_and_audit(home: Path) -> list[Check]:
         return [_check("key", "fail", error.reason)]
     known = Check("key", "ok", text("doctor.key_seen"))
     try:
-        found = verify(home / "audit", key.public_key())
+        public = key.public_key()
+        found = verify(home / "audit", public, earlier=keys.earlier(home / "keys", public))
     except HaechiError as error:
         return [known, _check("audit", "fail", error.reason, path=home / "audit")]
     return [known, Check("audit", "ok", text("doctor.audit_seen", entries=found.entries, signed=found.signed))]

@@ -18,11 +18,14 @@ from haechi.node.config import HOME_VERSION, Config
 from haechi.store.files import fsync_path
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from sqlalchemy import Engine
 
     from haechi.store.audit import AuditLog
 
 CATALOG: Final = "catalog.sqlite"
+_LOGIN: Final = Path("/proc/self/loginuid")
+_NO_LOGIN: Final = 0xFFFF_FFFF  # a service, or a container: nobody logged in
 FOLDERS: Final = ("keys", "audit", "lake", "cache")
 
 
@@ -40,6 +43,7 @@ class Home:
     def __init__(self, path: Path, config: Config, clock: Clock) -> None:
         self.path, self.config, self.clock = path, config, clock
         self.lake_path, self.cache_path = path / "lake", path / "cache"
+        self._key: tuple[tuple[int, int], Ed25519PrivateKey] | None = None
 
     @classmethod
     def init(
@@ -90,6 +94,18 @@ class Home:
         with self.catalog().connect() as conn:
             return parties.by_uuid(conn, self.config.party_uuid).id
 
+    def key(self) -> "Ed25519PrivateKey":
+        """The node's signing key, read anew where another process changed it."""
+        path = self.path / "keys" / keys.FILE
+        try:
+            state = path.stat()
+            stamp = (state.st_ino, state.st_mtime_ns)
+        except OSError:
+            stamp = (0, 0)  # `load` says what is wrong
+        if self._key is None or self._key[0] != stamp:
+            self._key = (stamp, keys.load(path))
+        return self._key[1]
+
     def catalog(self) -> "Engine":
         """The catalog; the same engine at every call."""
         return self._engine
@@ -113,8 +129,8 @@ class Home:
     def _log(self) -> "AuditLog":
         from haechi.store.audit import AuditLog
 
-        key = keys.load(self.path / "keys" / keys.FILE)
-        return AuditLog.open(self.path / "audit", key=key, clock=self.clock, actor=_user())
+        self.key()  # a key that can't be used is told now, not at the first entry
+        return AuditLog.open(self.path / "audit", key=self.key, clock=self.clock, actor=_user())
 
 
 def _database(path: Path, config: Config) -> str:
@@ -123,11 +139,22 @@ def _database(path: Path, config: Config) -> str:
     return config.database or sqlite_url(path / CATALOG)
 
 
-def _user() -> str:
+def _user(login: Path = _LOGIN) -> str:
+    """The person who acts: who logged in, where the kernel knows it, else the account that runs this process.
+
+    A node's home belongs to one account, and several persons become it by su or sudo; the kernel keeps the login through
+    both and lets nobody change it (pam_loginuid(8), proc_pid_loginuid(5)).
+    """
     try:
-        return f"user:{pwd.getpwuid(os.getuid()).pw_name}"
+        uid = int(login.read_text())
+    except (OSError, ValueError):
+        uid = _NO_LOGIN
+    if uid == _NO_LOGIN:
+        uid = os.getuid()
+    try:
+        return f"user:{pwd.getpwuid(uid).pw_name}"
     except KeyError:
-        return f"uid:{os.getuid()}"
+        return f"uid:{uid}"
 
 
 def _refuse_used(path: Path) -> None:

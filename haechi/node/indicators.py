@@ -4,6 +4,7 @@ A second import of the same file changes nothing, so an import that was cut off 
 names files, sources and counts, never a value.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -20,8 +21,9 @@ from haechi.messages.catalogue import Message
 from haechi.model.errors import BadInput, NodeCannot, NotFound, UsageError
 from haechi.model.indicator import Context, Value, ValueType, Verdict
 from haechi.model.marking import Tlp
-from haechi.model.source_object import SourceObject
+from haechi.model.source_object import INDICATOR, SourceObject
 from haechi.node.home import Home
+from haechi.node.spooled import spooled
 from haechi.node.unpacked import STDIN, Meter, unpacked
 from haechi.store.catalog import driver, indicator_changes, indicator_load, indicators
 from haechi.store.catalog.indicator_load import Loaded
@@ -29,6 +31,9 @@ from haechi.store.catalog.indicator_load import Loaded
 # What stands beside lists in a folder and is none: read as a plain list, its links would become indicators.
 PROSE_NAMES: Final = ("license", "licence", "readme")
 PROSE_ENDINGS: Final = frozenset({".md", ".adoc", ".rst", ".html", ".htm", ".py"})
+# Beside the events of a MISP feed's folder: what they are, and unsalted digests of values that they hold anyway.
+_FEED_NAMES: Final = frozenset({"manifest.json", "hashes.csv"})
+_EVENT_NAME: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.json")
 SKIPPED: Final = "skipped"  # a file's format, where its name says that it is no list
 KEPT_REFUSALS: Final = 10_000  # named one by one; the rest are counted
 
@@ -68,13 +73,15 @@ def add(
     kind: ValueType | None = None,
     format: Format | None = None,
     actors: Sequence[str] = (),
+    own: bool = False,
     progress: Callable[[int, int | None], None] = lambda _done, _total: None,
 ) -> list[Added]:
     """Add the indicators of files; folders are searched, "-" is standard input. One result a file, refusals within.
 
     `source` names who says so (else each file's name does); `marking` is what unmarked objects of that source get,
     from now on; `known_at` asserts an earlier time for what is new here and needs `known_why`; `replace` closes what
-    a list no longer has; `kind` is the type of all values of a plain list and `actors` are whom a list is laid to.
+    a list no longer has; `own` says that we created what is in the files, so that our grants alone decide who gets it;
+    `kind` is the type of all values of a plain list and `actors` are whom a list is laid to.
     `progress` is told how many bytes are read of how many (None where that can't be known). A file that can't be read
     at all has that as its one refusal. Raises `UsageError`, `NotFound`, `NodeCannot`.
     """
@@ -97,6 +104,7 @@ def add(
             kind=kind,
             format=format,
             context=Context(actors=tuple(actors)),
+            own=own,
         )
         for path in files
     ] + list(_passed_over(paths))
@@ -116,7 +124,7 @@ def _check(home: Home, known_at: int | None, known_why: str) -> None:
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(found for found in path.rglob("*") if found.is_file() and not is_prose(found))
+            yield from sorted(found for found in path.rglob("*") if found.is_file() and _passed_by(found) is None)
         elif path != STDIN and not path.exists():
             raise NotFound("file.missing", path=str(path))
         else:
@@ -129,11 +137,22 @@ def is_prose(path: Path) -> bool:
     return name.startswith(PROSE_NAMES) or path.suffix.lower() in PROSE_ENDINGS
 
 
+def _passed_by(path: Path) -> Message | None:
+    """Why a file in a folder is no list; None where it may be one."""
+    if is_prose(path):
+        return Message("list_format.prose")
+    if path.name in _FEED_NAMES and any(_EVENT_NAME.fullmatch(each.name) for each in path.parent.iterdir()):
+        return Message("list_format.misp_feed")
+    return None
+
+
 def _passed_over(paths: Iterable[Path]) -> Iterator[Added]:
     for path in paths:
         if path.is_dir():
-            for file in sorted(found for found in path.rglob("*") if found.is_file() and is_prose(found)):
-                yield Added(path=str(file), format=SKIPPED, why=Message("list_format.prose"), source="")
+            for file in sorted(found for found in path.rglob("*") if found.is_file()):
+                why = _passed_by(file)
+                if why is not None:
+                    yield Added(path=str(file), format=SKIPPED, why=why, source="")
 
 
 def _add_file(home: Home, path: Path, *, meter: Meter, source: str, format: Format | None, **options: Any) -> Added:
@@ -166,12 +185,14 @@ def _merge(
     replace: bool,
     kind: ValueType | None,
     context: Context,
+    own: bool,
 ) -> Added:
     told = Added(path=str(path), format=detected.format.value, why=detected.why, source=source)
     log = home.audit()
     with home.catalog().begin() as conn:
-        source_id, default = indicator_load.source_id(conn, source, marking)
-        found = _parsed(file, detected.format, str(path), default, kind, context)
+        source_id, default = indicator_load.source_id(conn, source, marking, own=own)
+        definitions = indicator_load.marking_definitions(conn, source_id)
+        found = _parsed(home, file, detected.format, str(path), default, kind, context, definitions)
         loaded = indicator_load.load(
             conn,
             source_id,
@@ -183,22 +204,34 @@ def _merge(
             replace=replace,
         )
         _tell(told, loaded, str(path))
-        told.warning_listed = _warn(conn, loaded)
-        log.append("indicators.add", subject=path.name, details=_summary(told, known_at, replace))
+        told.warning_listed = warn(conn, loaded)
+        log.append("indicators.add", subject=path.name, details=_summary(told, known_at, replace, own))
     return told
 
 
 def _parsed(
-    file: BinaryIO, format: Format, path: str, marking: Tlp, kind: ValueType | None, context: Context
+    home: Home,
+    file: BinaryIO,
+    format: Format,
+    path: str,
+    marking: Tlp,
+    kind: ValueType | None,
+    context: Context,
+    definitions: Sequence[bytes],
 ) -> Iterator[SourceObject | BadInput | NoIndicator]:
     if format is Format.PLAIN:
         return plain.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
     if format is Format.CSV:
         return csvlist.parse(_blocks(file), path=path, marking=marking, kind=kind, context=context)
+    if format is Format.MISP:
+        return _misp(home, file, path, marking)
     data = file.read(jsondoc.MAX_BYTES + 1)
-    if format is Format.STIX:
-        return stix.parse(data, path=path, marking=marking)
-    return misp.parse(data, path=path, marking=marking)
+    return stix.parse(data, path=path, marking=marking, definitions=definitions)
+
+
+def _misp(home: Home, file: BinaryIO, path: str, marking: Tlp) -> Iterator[SourceObject | BadInput | NoIndicator]:
+    with spooled(file, home.cache_path) as blocks:
+        yield from misp.stream(blocks, path=path, marking=marking)
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:
@@ -211,6 +244,7 @@ def _objects(found: Iterable[SourceObject | BadInput | NoIndicator], told: Added
     """The objects alone; what is refused and what is context is noted."""
     for one in found:
         if isinstance(one, SourceObject):
+            told.context += one.type != INDICATOR
             yield one
         elif isinstance(one, BadInput):
             _refuse(told, one)
@@ -226,12 +260,12 @@ def _refuse(told: Added, refused: BadInput) -> None:
 
 def _tell(told: Added, loaded: Loaded, path: str) -> None:
     told.added, told.unchanged, told.closed = loaded.added, loaded.unchanged, loaded.closed
-    told.values, told.objects, told.patterns = loaded.values, loaded.objects, loaded.patterns
+    told.values, told.objects, told.patterns = loaded.values, loaded.objects - loaded.context, loaded.patterns
     for conflict in loaded.conflicts:
         _refuse(told, conflict.at(msgspec.structs.replace(conflict.location, path=path)))
 
 
-def _warn(conn: Connection, loaded: Loaded) -> int:
+def warn(conn: Connection, loaded: Loaded) -> int:
     """Look up what is new on the warning lists, or everything, where the lists are another edition; values hit."""
     from haechi.store.catalog.facts import get, put
 
@@ -257,7 +291,7 @@ def _lists() -> WarningLists:
     return WarningLists()
 
 
-def _summary(told: Added, known_at: int | None, replace: bool) -> dict[str, Any]:
+def _summary(told: Added, known_at: int | None, replace: bool, own: bool) -> dict[str, Any]:
     return {
         "source": told.source,
         "format": told.format,
@@ -267,6 +301,7 @@ def _summary(told: Added, known_at: int | None, replace: bool) -> dict[str, Any]
         "refused": told.refused_count,
         "known": "asserted" if known_at is not None else "observed",
         "replace": replace,
+        "own": own,
     }
 
 

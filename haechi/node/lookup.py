@@ -5,7 +5,7 @@ a node's id, `sensor--NAME`, a source's own object id (STIX, MISP, `list:...`).
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -14,13 +14,15 @@ import msgspec
 from sqlalchemy import Connection
 
 from haechi.formats import quick
+from haechi.formats.stixout import sectors_of
 from haechi.model.errors import BadInput, NotFound, UsageError
 from haechi.model.indicator import Assertion, Value, ValueType, Verdict
 from haechi.model.party import Party
 from haechi.node.covering import Covering
 from haechi.node.home import Home
 from haechi.node.sightings import Scope, Wanted, opened
-from haechi.store.catalog import indicator_changes, indicator_views, indicators, parties, sensors
+from haechi.store.catalog import foreign_sightings, indicator_changes, indicator_views, indicators, parties, sensors
+from haechi.store.catalog.foreign_sightings import Foreign
 from haechi.store.catalog.indicator_views import Pattern
 from haechi.store.catalog.sensors import Sensor
 
@@ -51,11 +53,12 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     )
     kept_out: tuple[str, ...] = ()  # warning lists that keep it out of matching
     shown: tuple[str, ...] = ()  # warning lists that it is on and matched all the same
+    partners: tuple[Foreign, ...] = ()  # what other sources say of having met it
     sightings: tuple[Scope, ...] = ()  # one for each country whose networks it was seen in, never to be summed
 
 
 class Thing(msgspec.Struct, frozen=True, kw_only=True):
-    """What an id or value means: values, or a party, or an event, sighting or refused record with all there is of it."""
+    """What an id or value means: values, or a party, an event, sighting, refused record or source's object with all there is of it."""
 
     asked: str
     values: tuple[Known, ...] = ()
@@ -81,7 +84,7 @@ def lookup_all(home: Home, asked: Iterable[str]) -> Iterator[Answer]:
     known, questions = Sources(), iter(asked)
     while part := list(islice(questions, AT_ONCE)):
         with home.catalog().connect() as conn:
-            found = [_answer(home, conn, known, one) for one in part]
+            found = _with_partners(conn, [_answer(home, conn, known, one) for one in part])
         yield from _with_sightings(home, found)
 
 
@@ -126,12 +129,14 @@ def _by_id(conn: Connection, known: Sources, asked: str) -> Thing | None:
         try:
             return Thing(asked=asked, party=parties.by_uuid(conn, named[2]))
         except NotFound:
-            if named[1]:
-                raise
+            pass  # a source's own identity, maybe
     values = indicators.of_object(conn, asked.strip())
     patterns = indicator_views.patterns_of(conn, asked.strip())
     if not values and not patterns:
-        raise NotFound("lookup.no_id", id=asked)
+        context = indicator_views.context_of(conn, asked.strip())
+        if context is None:
+            raise NotFound("lookup.no_id", id=asked)
+        return Thing(asked=asked, record=context)
     said = tuple(_known(conn, known, asked, value) for value in values)
     return Thing(asked=asked, values=said, patterns=tuple(patterns))
 
@@ -172,21 +177,39 @@ def _with_lists(known: Sources, one: Known) -> Known:
     return msgspec.structs.replace(one, shown=shown, kept_out=kept_out)
 
 
+def _with_partners(conn: Connection, found: list[Answer]) -> list[Answer]:
+    """With what partners say of the values: one question to the catalog for all of them, sectors in our own words."""
+    ids = _ids(found)
+    said = foreign_sightings.about(conn, sorted(ids)) if ids else {}
+    if not said:
+        return found
+    ours = {
+        id: tuple(msgspec.structs.replace(one, sectors=sectors_of(one.sectors)) for one in words)
+        for id, words in said.items()
+    }
+    return [_each(one, lambda value_id: {"partners": ours.get(value_id, ())}) for one in found]
+
+
+def _ids(found: list[Answer]) -> set[int]:
+    return {one.value.id for thing in found if isinstance(thing, Thing) for one in thing.values if one.value}
+
+
+def _each(thing: Answer, more: Callable[[int], dict[str, Any]]) -> Answer:
+    """The thing with more told of each of its values that some source named."""
+    if not isinstance(thing, Thing):
+        return thing
+    values = [msgspec.structs.replace(one, **more(one.value.id)) if one.value else one for one in thing.values]
+    return msgspec.structs.replace(thing, values=tuple(values))
+
+
 def _with_sightings(home: Home, found: list[Answer]) -> list[Answer]:
     """With where our own logs showed the values: one question to the lake for all of them."""
-    ids = {one.value.id for thing in found if isinstance(thing, Thing) for one in thing.values if one.value}
+    ids = _ids(found)
     if not ids:
         return found
     with opened(home, Wanted(value_ids=sorted(ids), asserted=None)) as sightings:
         seen = sightings.by_value()
-    return [_seen(one, seen) if isinstance(one, Thing) else one for one in found]
-
-
-def _seen(thing: Thing, seen: dict[int, tuple[Scope, ...]]) -> Thing:
-    values = [
-        msgspec.structs.replace(one, sightings=seen.get(one.value.id, ())) if one.value else one for one in thing.values
-    ]
-    return msgspec.structs.replace(thing, values=tuple(values))
+    return [_each(one, lambda value_id: {"sightings": seen.get(value_id, ())}) for one in found]
 
 
 def _record(home: Home, asked: str, kind: str) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     sector: str = ""  # of the affected party; high-tech includes semiconductor
     party: str = ""  # name of the affected party
     sensor: str = ""
+    only_by: str = ""  # name of a source: those that no other source's word explains
     value_ids: Sequence[int] | None = None
     input_id: int | None = None  # with `offset`: those of one event
     offset: int | None = None
@@ -171,6 +172,8 @@ def opened(home: Home, wanted: Wanted) -> Iterator[Sightings]:
     from haechi.store.lake import Lake
 
     _check(wanted)
+    if wanted.only_by:
+        _check_source(home, wanted.only_by)
     places, arguments = _places(home, wanted)
     connection = Lake(home.lake_path).connect(_days(wanted))
     try:
@@ -193,6 +196,15 @@ def _check(wanted: Wanted) -> None:
         raise UsageError("sightings.no_country", country=wanted.country)
     if wanted.since is not None and wanted.until is not None and wanted.since >= wanted.until:
         raise UsageError("sightings.empty_span")
+
+
+def _check_source(home: Home, name: str) -> None:
+    from haechi.store.catalog import foreign_sightings
+
+    with home.catalog().connect() as conn:
+        known = foreign_sightings.sources(conn)
+    if name not in known:
+        raise UsageError("sightings.no_source", source=name, known=", ".join(known[:20]))
 
 
 def _days(wanted: Wanted) -> Sequence[int] | None:
@@ -293,6 +305,9 @@ def _join(connection: "duckdb.DuckDBPyConnection", home: Home, wanted: Wanted) -
     if wanted.value:
         where.append("(lower(hit.value) glob $value or lower(k.text) glob $value)")
         arguments["value"] = _glob(wanted.value)
+    if wanted.only_by:
+        where.append("coalesce(v.sources, h.sources) = 1 and coalesce(v.source, h.source) = $only_by")
+        arguments["only_by"] = wanted.only_by
     connection.execute(f"create temp table sight as {_SIGHT} where {' and '.join(where)}", arguments or None)
 
 
@@ -311,11 +326,11 @@ judged as (
     from word join span using (value_id)),
 mixed as (select distinct value_id from judged where not (always or never)),
 by_value as (
-    select value_id, count(distinct source) as sources, max(marking) as marking,
+    select value_id, count(distinct source) as sources, max(source) as source, max(marking) as marking,
            list_sort(list_distinct(flatten(list(actors)))) as actors
     from judged where always and value_id not in (from mixed) group by value_id),
 by_hit as (
-    select hit.n, count(distinct word.source) as sources, max(word.marking) as marking,
+    select hit.n, count(distinct word.source) as sources, max(word.source) as source, max(word.marking) as marking,
            list_sort(list_distinct(flatten(list(word.actors)))) as actors
     from hit join mixed using (value_id) join word using (value_id)
     where word.known_at <= hit.matched_at

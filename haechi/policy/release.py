@@ -7,7 +7,7 @@ policy bind us first; then our grants decide whether we want to. Nothing leaves 
 from collections.abc import Iterable, Mapping
 
 from haechi.model.marking import Tlp
-from haechi.model.release import Decision, Grant, Recipient, Releasable, SharingGroup
+from haechi.model.release import Decision, Grant, Recipient, Relation, Releasable, SharingGroup
 from haechi.policy.granting import granted
 from haechi.policy.passing import in_force, passing_on
 
@@ -44,8 +44,16 @@ def both_ends(source: Decision, target: Decision) -> Decision:
     return Decision(allowed=False, reason="policy.an-end-stays")
 
 
-def second_person(item: Releasable, decision: Decision) -> bool:
-    """Whether a release is of the kind that a node may put under a second person's approval."""
-    return decision.allowed and (
-        item.marking is Tlp.RED or bool(decision.fields) or (not item.own and item.marking >= Tlp.AMBER)
-    )
+def needs_second(item: Releasable) -> bool:
+    """Whether an object is of the kind that leaves only under a grant that a second person has approved."""
+    return item.marking is Tlp.RED or (not item.own and item.marking >= Tlp.AMBER)
+
+
+def second_person(grant: Grant, relations: Iterable[Relation]) -> bool:
+    """Whether a grant is of the kind that a node may put under a second person's approval.
+
+    It carries RED or victim fields, or reaches someone to whom another's AMBER may be passed on. `relations` are those
+    of the recipients that it names now.
+    """
+    reaches = any(relation in (Relation.CLIENT, Relation.ORGANISATION) for relation in relations)
+    return grant.up_to is Tlp.RED or bool(grant.victim_fields) or (grant.up_to >= Tlp.AMBER and reaches)

@@ -15,7 +15,7 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -64,19 +64,23 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     signature: str  # Ed25519, hexadecimal, over `signed_bytes`
 
 
+Key = Ed25519PrivateKey | Callable[[], Ed25519PrivateKey]
+
+
 class AuditLog:
     """Appends to one log; any number of processes may do so side by side.
 
-    `torn` is the file that holds what a crash had left of a line, where `open` found some.
+    `key` signs; a function that gives it is asked at each entry, under the lock: the key may change meanwhile. `torn`
+    is the file that holds what a crash had left of a line, where `open` found some.
     """
 
-    def __init__(self, folder: Path, *, key: Ed25519PrivateKey, clock: Clock, actor: str) -> None:
+    def __init__(self, folder: Path, *, key: Key, clock: Clock, actor: str) -> None:
         self.folder, self.actor = folder, actor
         self.torn: Path | None = None
         self._key, self._clock = key, clock
 
     @classmethod
-    def open(cls, folder: Path, *, key: Ed25519PrivateKey, clock: Clock, actor: str) -> "AuditLog":
+    def open(cls, folder: Path, *, key: Key, clock: Clock, actor: str) -> "AuditLog":
         """The log in `folder`, made where it isn't there. What a crash tore is moved aside and an entry says so.
 
         In a folder that can't be written to nothing is made or moved: the log can be read.
@@ -145,9 +149,9 @@ class AuditLog:
         return entry
 
     def _sign(self, seq: int, head: str, *, flush: bool = False) -> Checkpoint:
-        at, public = self._clock.now(), self._key.public_key()
-        signature = self._key.sign(signed_bytes(seq, head, at)).hex()
-        made = Checkpoint(seq=seq, head=head, at=at, key=fingerprint(public), signature=signature)
+        at, key = self._clock.now(), self._key() if callable(self._key) else self._key
+        signature = key.sign(signed_bytes(seq, head, at)).hex()
+        made = Checkpoint(seq=seq, head=head, at=at, key=fingerprint(key.public_key()), signature=signature)
         with _open_private(self.folder / CHECKPOINTS) as file:
             _cut_torn(file, self.folder)
             _append(file, rfc8785.dumps(msgspec.to_builtins(made)), flush=flush)

@@ -7,7 +7,7 @@ state. Keep the newest checkpoint elsewhere and hand it over as `known`.
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -44,21 +44,29 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     torn: int = 0  # bytes of a line that a crash left unfinished: never acknowledged
 
 
-def verify(folder: Path, public_key: Ed25519PublicKey, *, known: Iterable[Checkpoint] = ()) -> Verified:
+def verify(
+    folder: Path,
+    public_key: Ed25519PublicKey,
+    *,
+    known: Iterable[Checkpoint] = (),
+    earlier: Sequence[Ed25519PublicKey] = (),
+) -> Verified:
     """Check the whole log in `folder`. Raises `NotVerified` with file, line and what doesn't hold.
 
+    `earlier` are the keys that this one succeeded, oldest first: once a key has signed, none before it counts any more.
     `known` are checkpoints kept elsewhere: they must fit too. Appends of other processes go on meanwhile.
     """
     log, signed = folder / LOG, folder / CHECKPOINTS
     if not log.is_file():
         raise NodeCannot("audit.missing", path=str(log))
     log_size, signed_size = _sizes(log, signed)
+    keys = (*earlier, public_key)
     elsewhere: dict[int, list[Checkpoint]] = {}
     for checkpoint in known:
-        _check_signature(_ELSEWHERE, checkpoint, public_key)
+        _check_signature(_ELSEWHERE, checkpoint, keys)
         elsewhere.setdefault(checkpoint.seq, []).append(checkpoint)
 
-    checkpoints = _checkpoints(signed, signed_size, public_key)
+    checkpoints = _checkpoints(signed, signed_size, keys)
     due = next(checkpoints, None)
     entries, head, torn, count, newest = 0, START, 0, 0, 0
     for line, ended in _lines(log, log_size):
@@ -125,7 +133,8 @@ def _check_head(path: Path, number: int, head: str, where: str | Message, checkp
         raise _broken(path, number, Message("audit.flaw.not_signed", {"checkpoint": where}))
 
 
-def _checkpoints(path: Path, size: int, public_key: Ed25519PublicKey) -> Iterator[tuple[int, Checkpoint]]:
+def _checkpoints(path: Path, size: int, keys: Sequence[Ed25519PublicKey]) -> Iterator[tuple[int, Checkpoint]]:
+    newest = 0  # the place of the newest key that has signed
     for number, (line, ended) in enumerate(_lines(path, size) if size else (), start=1):
         if not ended:
             return
@@ -133,19 +142,22 @@ def _checkpoints(path: Path, size: int, public_key: Ed25519PublicKey) -> Iterato
             checkpoint = msgspec.json.decode(line, type=Checkpoint)
         except UNDECODABLE as error:
             raise _broken(path, number, Message("audit.flaw.no_checkpoint", {"cause": str(error)})) from error
-        _check_signature(f"{path}:{number}", checkpoint, public_key)
+        newest += _check_signature(f"{path}:{number}", checkpoint, keys[newest:])
         yield number, checkpoint
 
 
-def _check_signature(where: str | Message, checkpoint: Checkpoint, public_key: Ed25519PublicKey) -> None:
-    if checkpoint.key != fingerprint(public_key):
+def _check_signature(where: str | Message, checkpoint: Checkpoint, keys: Sequence[Ed25519PublicKey]) -> int:
+    """The place among `keys` of the one that signed."""
+    place = next((at for at, key in enumerate(keys) if fingerprint(key) == checkpoint.key), None)
+    if place is None:
         other = Message("audit.flaw.other_key", {"key": checkpoint.key[:16]})
         raise NotVerified("audit.broken", place=where, why=other)
     try:
         signature = bytes.fromhex(checkpoint.signature)
-        public_key.verify(signature, signed_bytes(checkpoint.seq, checkpoint.head, checkpoint.at))
+        keys[place].verify(signature, signed_bytes(checkpoint.seq, checkpoint.head, checkpoint.at))
     except (ValueError, InvalidSignature, rfc8785.CanonicalizationError) as error:
         raise NotVerified("audit.broken", place=where, why=Message("audit.flaw.signature")) from error
+    return place
 
 
 def _broken(path: Path, number: int, why: Message) -> NotVerified:

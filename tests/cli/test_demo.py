@@ -5,15 +5,17 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from haechi.cli.main import main
 from haechi.demo import story
 from haechi.demo.report import Report, Summary
 from haechi.demo.score import Row, SideScore
+from tests.demo.shared import EXCHANGE
 
 
-def _outcome(*, found: int = 3, problems: tuple[str, ...] = ()) -> story.Outcome:
+def _outcome(*, found: int = 3, problems: tuple[str, ...] = (), faults: tuple[str, ...] = ()) -> story.Outcome:
     row = Row(
         country="TW",
         campaign="one",
@@ -22,7 +24,9 @@ def _outcome(*, found: int = 3, problems: tuple[str, ...] = ()) -> story.Outcome
         kind="unknown",
         planted=5,
         known=3,
+        shared=0,
         found=found,
+        found_shared=0,
         missed=3 - found,
         unknown=2,
         other_knew=1,
@@ -32,8 +36,8 @@ def _outcome(*, found: int = 3, problems: tuple[str, ...] = ()) -> story.Outcome
         country="TW", events=10, size=1, files=1, indicators=1, list_size=1, planted=5, seconds=1.0, peak_memory=1
     )
     node = Report(
-        country="TW",
-        home="demo/TW",
+        country="KR",
+        home="demo/KR",
         parties=1,
         indicators=1,
         suppressed=0,
@@ -56,6 +60,8 @@ def _outcome(*, found: int = 3, problems: tuple[str, ...] = ()) -> story.Outcome
         written=(written,),
         nodes=(node,),
         scores=(SideScore(country="TW", rows=(row,), false=0, bait=0),),
+        exchange=msgspec.structs.replace(EXCHANGE, faults=faults),
+        exchange_seconds=1.0,
         write_seconds=1.0,
         node_seconds=1.0,
         seconds=2.0,
@@ -86,7 +92,8 @@ def test_it_says_first_what_is_synthetic_and_then_shows_tables(played, capsys):
     shown = capsys.readouterr()
     assert "synthetic" in shown.err
     assert "What was planted and what was found" in shown.out
-    assert "haechi --home demo/TW sightings" in shown.out
+    assert "exist only because TW shared" in shown.out
+    assert "haechi --home demo/KR sightings" in shown.out
 
 
 def test_json_is_one_document_and_nothing_beside_it(played, capsys):
@@ -101,6 +108,14 @@ def test_a_miss_is_not_verified(outcome, monkeypatch, capsys):
     monkeypatch.setattr(story, "play", lambda settings, tell: outcome)
     assert main(["demo", "--small"]) == 4
     assert "0 events not read, 1 missed that the lists named in time" in capsys.readouterr().err
+
+
+def test_a_promise_of_the_exchange_that_did_not_hold_is_named_and_not_verified(monkeypatch, capsys):
+    monkeypatch.setattr(story, "play", lambda settings, tell: _outcome(faults=("victim_named",)))
+    assert main(["demo", "--small"]) == 4
+    said = capsys.readouterr().err
+    assert "error: the giver's catalog names who was hit" in said
+    assert "1 of the exchange's promises did not hold" in said
 
 
 def test_a_log_that_was_not_read_is_named(monkeypatch, capsys):

@@ -151,3 +151,21 @@ def test_lookup_from_standard_input(capsys: pytest.CaptureFixture[str], monkeypa
     status, out, _ = run(capsys, "lookup", "8.8.8.8", "value:7", "--json")
     first, second = json.loads(out)["lookup"]
     assert (status, first["values"][0]["text"], second["error"]["kind"]) == (1, "8.8.8.8", "NotFound")
+
+
+def test_sources_and_how_far_they_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        run(capsys, "indicators", "add", str(DATA / "csv/normal.csv"), "--source", "feed", "--marking", "GREEN")[0] == 0
+    )
+    run(capsys, "indicators", "add", str(DATA / "stix/normal.json"), "--source", "cert")
+    run(capsys, "indicators", "verdict", "evil.example", "false-positive", "--evidence", "ours")
+    status, out, _ = run(capsys, "indicators", "sources")
+    assert (status, out.splitlines()[0].split()) == (
+        0, ["source", "own", "marking", "assertions", "confirmed", "refuted"],
+    )  # fmt: skip
+    found = {one["source"]: one for one in json.loads(run(capsys, "indicators", "sources", "--json")[1])["sources"]}
+    assert set(found) == {"cert", "feed"}
+    assert (found["feed"]["marking"], found["cert"]["marking"]) == ("TLP:GREEN", "TLP:AMBER+STRICT")
+    assert found["cert"]["refuted"] == 1
+    lines = run(capsys, "indicators", "sources", "--jsonl")[1].splitlines()
+    assert [json.loads(line)["source"] for line in lines] == ["cert", "feed"]

@@ -11,6 +11,8 @@ from haechi.cli.main import main
 from haechi.messages.catalogue import Message
 from haechi.model.clock import FixedClock
 from haechi.model.indicator import ValueType
+from haechi.model.marking import Tlp
+from haechi.model.sighting import Kind, Word
 from haechi.model.source_object import Pattern, SourceObject
 from haechi.node.home import Home
 from haechi.store.catalog.indicator_changes import expire
@@ -90,3 +92,62 @@ def test_what_is_cut_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: py
     status, out, err = run(capsys, "-", "--json")
     assert (status, len(json.loads(out)["lookup"])) == (1, 2)
     assert err == "only the first 2 were looked up: --jsonl takes any number\n"
+
+
+def test_what_partners_saw(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    class_id, place = (f"{kind}--00000000-0000-4000-8000-0000000000ab" for kind in ("identity", "location"))
+    words = [
+        Word(of=ID, kind=Kind.SEEN, count=1200, first=1_000_000, last=2_000_000, where=(class_id, place)),
+        Word(of=ID, kind=Kind.FALSE_POSITIVE, count=1),
+    ]
+    objects = [
+        SourceObject(object_id=f"sighting--{n}", type="sighting", raw=b"{}", words=(word,), marking=Tlp.GREEN)
+        for n, word in enumerate(words)
+    ]
+    for id, said in ((class_id, {"sectors": ["technology", "semiconductor"]}), (place, {"country": "KR"})):
+        objects.append(SourceObject(object_id=id, type=id.partition("--")[0], raw=json.dumps(said).encode()))
+    with home.catalog().begin() as conn:
+        values = {ValueType.DOMAIN: ["evil.example"]}
+        one = SourceObject(object_id=ID, version="2", modified=2, raw=b"{}", values=values)
+        load(conn, source_id(conn, "cert", None)[0], [one], at=1, list_name="l")
+        load(conn, source_id(conn, "peer\x1b[31m", None)[0], objects, at=1, list_name="l")
+    out = run(capsys, "evil.example")[1].splitlines()[1:]
+    assert out[1].startswith("  seen by peer")
+    assert "\x1b" not in out[1]
+    assert out[1].endswith(
+        ": 1,200 times, 1970-01-01 00:00:01 UTC - 1970-01-01 00:00:02 UTC, semiconductor, KR (TLP:GREEN)"
+    )
+    assert out[2].startswith("  a false positive for peer")
+    assert out[2].endswith(": no time said, no place said (TLP:GREEN)")
+    (thing,) = json.loads(run(capsys, "evil.example", "--json")[1])["lookup"]
+    said = thing["values"][0]["partners"][0]
+    assert (said["kind"], said["count"], said["sectors"], said["country"], said["marking"]) == (
+        "seen", 1200, ["semiconductor"], "KR", "TLP:GREEN",
+    )  # fmt: skip
+
+
+def test_a_sources_object_that_is_no_indicator(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = [f"{kind}--00000000-0000-4000-8000-0000000000ac" for kind in ("report", "identity")]
+    with home.catalog().begin() as conn:
+        objects = [
+            SourceObject(
+                object_id=id, type=id.partition("--")[0], version="1", raw=b'{"name":"R\xc2\x9b"}', marking=Tlp.GREEN
+            )
+            for id in ids
+        ]
+        load(conn, source_id(conn, "cert", None)[0], objects, at=1, list_name="l")
+    for id in ids:
+        status, out, _ = run(capsys, id)
+        assert status == 0
+        assert [line.split()[0] for line in out.splitlines()] == [
+            "id",
+            "type",
+            "source",
+            "version",
+            "marking",
+            '{"name":"R\\x9b"}',
+        ]
+        (thing,) = json.loads(run(capsys, id, "--json")[1])["lookup"]
+        assert (thing["record"]["source"], thing["record"]["marking"]) == ("cert", "TLP:GREEN")
+    assert run(capsys, "report--00000000-0000-4000-8000-0000000000ad")[0] == 1
+    assert run(capsys, "identity--00000000-0000-4000-8000-0000000000ad")[0] == 1

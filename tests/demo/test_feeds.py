@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from haechi.demo.feeds import ARRIVALS, BAIT, write_feeds
-from haechi.demo.plan import campaign_values, known_hours, load_plan
+from haechi.demo.feeds import ARRIVALS, BAIT, MISTAKEN, write_feeds
+from haechi.demo.plan import campaign_values, known_hours, load_plan, mistaken_values
 from haechi.demo.world import SIDES, TAIWAN
 
 
@@ -24,7 +24,7 @@ def _values(path):
 
 def test_distinct_values_sum_to_the_total(small_day):
     for day in small_day.values():
-        found = [value for path in (day.inbox / "lists").rglob("*.*") for value in _values(path)]
+        found = [value for name in ("lists", "own") for p in (day.inbox / name).rglob("*.*") for value in _values(p)]
         assert len(set(found)) == 2_000
 
 
@@ -33,7 +33,7 @@ def test_a_value_arrives_when_the_truth_says(small_day):
         plan = load_plan()
         first: dict[str, int] = {}
         for hour in ARRIVALS:
-            for path in (day.inbox / "lists" / f"{hour:02d}").glob("*"):
+            for path in day.inbox.glob(f"[lo]*/{hour:02d}/*"):
                 for value in _values(path):
                     first.setdefault(value, hour)
         for value, hour in known_hours(plan, campaign_values(plan, 7), country).items():
@@ -60,6 +60,18 @@ def test_bait_is_in_the_lists_and_in_the_traffic(small_day):
         logs = b"".join(path.read_bytes() for path in (day.inbox / "logs").iterdir())
         assert b"www.google.com" in logs
         assert b'"8.8.8.8"' in logs
+
+
+def test_a_campaign_of_its_own_is_in_no_list_of_others_and_its_mistake_in_no_log(small_day):
+    own = small_day["TW"].inbox / "own"
+    [path] = (own / "06").iterdir()
+    assert not (small_day["KR"].inbox / "own").exists()
+    [wrong] = mistaken_values(load_plan(), 7)["supplier-update"]
+    assert (small_day["TW"].inbox / MISTAKEN).read_text().split() == [wrong.text]
+    assert set(_values(path)) == {v.text for v in campaign_values(load_plan(), 7)["supplier-update"]} | {wrong.text}
+    for day in small_day.values():
+        elsewhere = b"".join(p.read_bytes() for name in ("lists", "logs") for p in (day.inbox / name).rglob("*.*"))
+        assert wrong.text.encode() not in elsewhere
 
 
 def test_too_few_indicators_are_refused(tmp_path):

@@ -5,7 +5,15 @@ import ipaddress
 import pytest
 
 from haechi.demo.matrix import squeeze, table
-from haechi.demo.plan import campaign_values, extend, known_hours, load_plan, plan_events
+from haechi.demo.plan import (
+    campaign_values,
+    extend,
+    known_hours,
+    load_plan,
+    mistaken_values,
+    plan_events,
+    shared_hours,
+)
 from haechi.demo.shape import HOUR
 from haechi.demo.world import KOREA, SIDES, TAIWAN
 from haechi.model.indicator import ValueType
@@ -86,3 +94,19 @@ def test_extended_tables_keep_the_clean_rows_and_find_the_planned_ones():
         for slot, texts in event.slots.items():
             name = {"file": "sha256", "answer": "remote4"}.get(slot, slot)
             assert squeeze(tables[name][rows[slot, texts[0]]]) == texts[0]
+
+
+def test_what_is_shared_comes_when_the_sharer_knows_it():
+    plan = load_plan()
+    values = campaign_values(plan, 7)
+    assert shared_hours(plan, values, "TW") == {}
+    assert set(shared_hours(plan, values, "KR")) == set(values["supplier-update"])
+    assert set(shared_hours(plan, values, "KR").values()) == {6}
+
+
+def test_mistakes_are_names_of_no_campaign():
+    plan = load_plan()
+    named = {value for values in campaign_values(plan, 7).values() for value in values}
+    [wrong] = mistaken_values(plan, 7)["supplier-update"]
+    assert wrong.type == "domain"
+    assert wrong not in named

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from haechi.demo.report import Progress, decode, encode
+from tests.demo.shared import BEGAN, ENDED
 
 
 def test_a_line_is_read_as_it_was_written():
@@ -15,3 +16,8 @@ def test_a_line_is_read_as_it_was_written():
 def test_anything_else_is_refused():
     with pytest.raises(msgspec.ValidationError):
         decode('{"type":"gossip"}')
+
+
+def test_an_exchange_is_read_as_it_was_written():
+    for line in (BEGAN, ENDED):
+        assert decode(encode(line)) == line

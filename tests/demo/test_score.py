@@ -1,5 +1,6 @@
 """The score on data made by hand, where every cell is known."""
 
+import msgspec
 import pytest
 
 from haechi.demo.score import Row, Seen, score, total
@@ -68,9 +69,10 @@ def test_every_cell():
         Seen("eve-1.json", 0, "8.8.8.8"),
     ]
     found = score(TRUTH, seen)
+    none = {"shared": 0, "found_shared": 0}
     assert found.rows == (
-        _row("one", planted=4, known=3, found=2, missed=1, unknown=1, other_knew=1, wrong=0),
-        _row("two", planted=1, known=0, found=0, missed=0, unknown=1, other_knew=0, wrong=1),
+        _row("one", planted=4, known=3, found=2, missed=1, unknown=1, other_knew=1, wrong=0, **none),
+        _row("two", planted=1, known=0, found=0, missed=0, unknown=1, other_knew=0, wrong=1, **none),
     )
     assert (found.false, found.bait, found.missed, found.wrong) == (2, 1, 1, 3)
     assert total([found, found], "planted") == 10
@@ -82,6 +84,18 @@ def test_an_event_found_before_its_list_came_is_wrong():
     assert found.rows[0].found == 0
 
 
+def test_what_the_other_side_shared_in_time_is_known_and_counted_apart():
+    shared = msgspec.structs.replace(TRUTH, shared={"ab": MIDNIGHT + 6 * HOUR})
+    assert score(shared, []).rows[1] == _row(
+        "two", planted=1, known=0, shared=1, found=0, found_shared=0, missed=1, unknown=0, other_knew=0, wrong=0
+    )
+    seen = score(shared, [Seen("eve-0.json", 400, "ab"), Seen("eve-0.json", 0, "bad.test")]).rows
+    assert (seen[1].found, seen[1].found_shared, seen[1].missed) == (1, 1, 0)
+    assert (seen[0].found, seen[0].found_shared) == (1, 0)
+    late = msgspec.structs.replace(TRUTH, shared={"ab": MIDNIGHT + 13 * HOUR})
+    assert score(late, []).rows[1].unknown == 1
+
+
 @pytest.mark.parametrize("truth_of", ["TW", "KR"])
 def test_seeing_all_that_was_known_in_time_misses_nothing(small_day, truth_of):
     truth = small_day[truth_of].truth
@@ -89,7 +103,8 @@ def test_seeing_all_that_was_known_in_time_misses_nothing(small_day, truth_of):
         Seen(event.file, event.offset, value.text)
         for event in truth.planted
         for value in event.values
-        if truth.known.get(value.text, 1 << 62) <= MIDNIGHT + (event.at - MIDNIGHT) // truth.period * truth.period
+        if min(known.get(value.text, 1 << 62) for known in (truth.known, truth.shared))
+        <= MIDNIGHT + (event.at - MIDNIGHT) // truth.period * truth.period
     ]
     found = score(truth, seen)
     assert (found.missed, found.wrong) == (0, 0)

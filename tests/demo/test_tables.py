@@ -5,6 +5,7 @@ from haechi.demo.report import Report
 from haechi.demo.score import Row, SideScore
 from haechi.demo.story import Outcome
 from haechi.report.table import render
+from tests.demo.shared import EXCHANGE
 
 
 def _row(country: str, kind: str, actor: str) -> Row:
@@ -16,7 +17,9 @@ def _row(country: str, kind: str, actor: str) -> Row:
         kind=kind,
         planted=1200,
         known=700,
+        shared=0,
         found=690,
+        found_shared=0,
         missed=10,
         unknown=500,
         other_knew=300,
@@ -60,6 +63,8 @@ OUTCOME = Outcome(
         )
         for c in ("TW", "KR")
     ),
+    exchange=EXCHANGE,
+    exchange_seconds=3.0,
     write_seconds=1.0,
     node_seconds=4.0,
     seconds=5.5,
@@ -70,7 +75,7 @@ def test_campaigns_have_a_row_a_side_and_sums_a_side_alone():
     shown = tables.campaigns(OUTCOME)
     assert [row[1] for row in shown.rows[:6:2]] == ["APT0", "(unknown)", "posing as APT0"]
     assert [row[2] for row in shown.rows] == ["TW", "KR"] * 3 + ["TW", "TW", "KR", "KR"]
-    assert shown.rows[0][3:] == ("1,200", "700", "690", "10", "500", "300", "2")
+    assert shown.rows[0][3:] == ("1,200", "700", "0", "690", "10", "500", "300", "2")
     assert shown.rows[6][3:5] == ("3,600", "2,100")
     assert shown.rows[7][-1] == "5"
 

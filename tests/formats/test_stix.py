@@ -9,6 +9,7 @@ from haechi.formats import stix, stixmarking
 from haechi.model.errors import BadInput
 from haechi.model.indicator import ValueType as T
 from haechi.model.marking import Pap, Tlp
+from haechi.model.release import Iep
 from haechi.model.source_object import SourceObject
 
 DATA = Path(__file__).parents[1] / "data/formats/stix"
@@ -16,7 +17,11 @@ DEFAULT = Tlp.AMBER_STRICT
 
 
 def parsed(name: str) -> tuple[list[SourceObject], list[BadInput]]:
-    found = list(stix.parse((DATA / name).read_bytes(), path=name, marking=DEFAULT))
+    found = [
+        one
+        for one in stix.parse((DATA / name).read_bytes(), path=name, marking=DEFAULT)
+        if isinstance(one, BadInput) or one.type == "indicator"
+    ]
     return [one for one in found if isinstance(one, SourceObject)], [one for one in found if isinstance(one, BadInput)]
 
 
@@ -101,22 +106,28 @@ def test_marking_definitions(definition: dict[str, object], meaning: stixmarking
 
 
 def test_a_reference_to_nothing_is_red() -> None:
-    assert stixmarking.of({"object_marking_refs": ["marking-definition--gone"]}, {}) == (Tlp.RED, None)
-    assert stixmarking.of({"granular_markings": [{"lang": "ko", "selectors": ["name"]}]}, {}) == (None, None)
-    assert stixmarking.of({}, {}) == (None, None)
+    assert stixmarking.of({"object_marking_refs": ["marking-definition--gone"]}, {}) == (Tlp.RED, None, None)
+    assert stixmarking.of({"granular_markings": [{"lang": "ko", "selectors": ["name"]}]}, {}) == (None, None, None)
+    assert stixmarking.of({}, {}) == (None, None, None)
 
 
 def test_real_bundles(real_data: Path) -> None:
     for path in sorted((real_data / "stix-examples").glob("*.json")):
         wanted = sum(one["type"] == "indicator" for one in json.loads(path.read_text("utf-8"))["objects"])
         found = list(stix.parse(path.read_bytes(), path=str(path), marking=DEFAULT))
-        assert sum(isinstance(one, SourceObject) for one in found) == wanted, path
+        assert sum(isinstance(one, SourceObject) and one.type == "indicator" for one in found) == wanted, path
         assert not [one for one in found if isinstance(one, BadInput)]
 
 
 def test_real_markings(real_data: Path) -> None:
     folder = real_data / "vectors/markings"
     assert stixmarking.meaning(json.loads((folder / "pap-green.json").read_text())) is Pap.GREEN
-    assert stixmarking.meaning(json.loads((folder / "iep-red.json").read_text())) is Tlp.RED
+    policy = stixmarking.meaning(json.loads((folder / "iep-red.json").read_text()))
+    assert isinstance(policy, Iep)
+    assert (policy.tlp, policy.permitted_actions) == (Tlp.RED, "contact-for-instruction")
+    assert (policy.begins, policy.ends) == (1_664_582_400_000_000, 1_667_260_800_000_000)
+    assert policy.encrypt_in_transit
+    assert policy.attribution == policy.unmodified_resale == policy.affected_party_notifications == "must-not"
+    assert policy.id == "0224bfdf-ea3a-49c3-96f6-66d908bb1845"
     (strict,) = json.loads((folder / "tlp-amber-strict-bundle.json").read_text())["objects"]
     assert stixmarking.meaning(strict) is Tlp.AMBER_STRICT

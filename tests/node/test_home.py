@@ -221,3 +221,21 @@ def test_which_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HAECHI_HOME", "~/node")
     assert find_home(None) == Path("/somewhere/node")
     assert find_home(tmp_path) == tmp_path
+
+
+def test_who_acts_is_who_logged_in(tmp_path: Path) -> None:
+    import os
+    import pwd
+
+    from haechi.node.home import _user
+
+    login = tmp_path / "loginuid"
+    login.write_text("0")
+    assert _user(login) == "user:root"
+    login.write_text("4123456")
+    assert _user(login) == "uid:4123456"
+    account = f"user:{pwd.getpwuid(os.getuid()).pw_name}"
+    for unknown in ("4294967295", "x", ""):
+        login.write_text(unknown)
+        assert _user(login) == account
+    assert _user(tmp_path / "none") == account

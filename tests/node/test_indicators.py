@@ -223,3 +223,19 @@ def test_what_is_no_list_in_a_folder_is_passed_over(home: Home, tmp_path: Path) 
         *((name, "skipped", 0) for name in ("LICENSE", "README.txt", "group.adoc", "notes.MD")),
     ]
     assert [one.added for one in indicators.add(home, [folder / "group.adoc"])] == [1], "named directly"
+
+
+def test_the_folder_of_a_misp_feed(tmp_path: Path) -> None:
+    """Its events are read; its manifest and its digests, which would pass for indicators, are passed over."""
+    home = Home.init(tmp_path / "feed-node", party="T", country="TW", sector="government", clock=FixedClock(NOW))
+    folder = tmp_path / "feed"
+    folder.mkdir()
+    uuid = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+    made = {"uuid": uuid, "type": "domain", "value": "a.example", "to_ids": True, "timestamp": "1"}
+    (folder / f"{uuid}.json").write_text(json.dumps({"Event": {"uuid": uuid, "info": "x", "Attribute": [made]}}))
+    (folder / "manifest.json").write_text(json.dumps({uuid: {"info": "x", "timestamp": 1}}))
+    (folder / "hashes.csv").write_text(f"{'a' * 32},{uuid}\n")
+    told = {Path(one.path).name: one for one in indicators.add(home, [folder], source="feed")}
+    assert (told[f"{uuid}.json"].format, told[f"{uuid}.json"].added) == ("misp", 1)
+    assert {told[name].format for name in ("manifest.json", "hashes.csv")} == {indicators.SKIPPED}
+    assert "beside a MISP feed" in str(told["hashes.csv"].why)

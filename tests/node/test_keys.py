@@ -8,8 +8,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from haechi.model.clock import FixedClock
 from haechi.model.errors import NodeCannot
 from haechi.node import keys
+from haechi.node.home import Home
 
 
 def test_a_key_is_written_private_and_read_again(tmp_path: Path) -> None:
@@ -45,3 +47,11 @@ def test_what_is_no_key_is_said(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_bytes(pem)
     with pytest.raises(NodeCannot, match="isn't an Ed25519 key"):
         keys.load(tmp_path / "key.pem")
+
+
+def test_a_secret_is_the_same_each_time_and_another_for_each_purpose_and_node(tmp_path: Path) -> None:
+    homes = [Home.init(tmp_path / name, party="X", country="TW", sector="energy", clock=FixedClock(1)) for name in "ab"]
+    found = [keys.secret(home, purpose) for home in homes for purpose in ("ids", "pseudonym")]
+    assert len({*found}) == 4
+    assert all(len(one) == 32 for one in found)
+    assert keys.secret(homes[0], "ids") == found[0]

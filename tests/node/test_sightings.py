@@ -192,6 +192,15 @@ def test_filters(node: Any, wanted: dict[str, Any], count: int) -> None:
     assert len(rows(node.home, **wanted)) == count
 
 
+def test_what_one_source_alone_explains(node: Any) -> None:
+    only = rows(node.home, only_by="cert")
+    assert all(row["sources"] == 1 for row in only)
+    assert [row["value"] for row in only] == ["203.0.113.4", "a.evil.example", "203.0.113.1"]
+    assert rows(node.home, only_by="isac") == []
+    with pytest.raises(UsageError, match=r"no source 'nobody'.*cert"):
+        rows(node.home, only_by="nobody")
+
+
 def test_the_span_takes_its_beginning_in_and_its_end_out(node: Any) -> None:
     begin = node.now - 5 * node.hour
     assert len(rows(node.home, since=begin, until=begin + node.hour)) == 1

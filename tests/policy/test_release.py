@@ -79,11 +79,15 @@ def test_as_the_words_say(case: dict[str, Any]) -> None:
         assert found.fields == case["fields"]
 
 
-@given(cases)
-def test_what_a_second_person_looks_at(case: dict[str, Any]) -> None:
-    item, found = decide(case)
-    asked = case["label"] == "TLP:RED" or found.fields or (not case["own"] and case["label"] in LABELS[2:])
-    assert second_person(item, found) == (found.allowed and bool(asked))
+def test_what_a_second_person_looks_at() -> None:
+    client, community = [Relation.CLIENT], [Relation.COMMUNITY]
+    amber = Grant(id="1", recipient="kr")
+    assert not second_person(amber, community)  # another's AMBER can't reach the community
+    assert second_person(amber, client)
+    assert second_person(amber, [*community, *client])
+    assert not second_person(msgspec.structs.replace(amber, up_to=Tlp.GREEN), client)
+    assert second_person(msgspec.structs.replace(amber, up_to=Tlp.RED), community)
+    assert second_person(msgspec.structs.replace(amber, victim_fields=frozenset({"identity"})), community)
 
 
 def test_a_relationship_needs_both_ends() -> None:

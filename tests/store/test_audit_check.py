@@ -141,3 +141,26 @@ def test_a_checkpoint_kept_elsewhere_finds_both_files_put_back(tmp_path: Path) -
 def test_no_log_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NodeCannot, match="no audit log at"):
         verify(tmp_path, PUBLIC)
+
+
+def test_keys_follow_each_other_and_never_go_back(tmp_path: Path) -> None:
+    keys = [Ed25519PrivateKey.generate() for _ in range(3)]
+    earlier = [key.public_key() for key in keys[:2]]
+
+    def appended(order: str) -> Path:
+        folder = tmp_path / order
+        folder.mkdir()
+        using = [keys[0]]
+        log = AuditLog.open(folder, key=lambda: using[0], clock=FixedClock(1), actor="user:kim")
+        for place in order:
+            using[0] = keys[int(place)]
+            log.append("parties.add")
+        return folder
+
+    assert verify(appended("0112"), keys[2].public_key(), earlier=earlier).signed == 4
+    assert verify(appended("02"), keys[2].public_key(), earlier=earlier).signed == 2
+    for order in ("010", "0120", "121"):
+        with pytest.raises(NotVerified, match="signed by another key"):
+            verify(appended(order), keys[2].public_key(), earlier=earlier)
+    with pytest.raises(NotVerified, match="signed by another key"):
+        verify(tmp_path / "0112", keys[2].public_key(), earlier=earlier[1:])

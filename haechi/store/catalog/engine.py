@@ -16,10 +16,17 @@ from haechi.model.errors import MissingExtra, NodeCannot, UsageError
 from haechi.store.catalog.base import METADATA
 
 # In order; the last is what this version of Haechi writes. A test compares them with the files in migrations/.
-REVISIONS: tuple[str, ...] = ("0001",)
+REVISIONS: tuple[str, ...] = ("0001", "0002")
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-TABLE_MODULES: tuple[str, ...] = ("indicator_tables", "inputs", "parties", "sensors")
+TABLE_MODULES: tuple[str, ...] = (
+    "exchange_tables",
+    "indicator_tables",
+    "inputs",
+    "parties",
+    "sensors",
+    "sighting_tables",
+)
 _BUSY_MS = 30_000  # how long a writer waits for another process's transaction
 _UPGRADE_LOCK = 0x4841_4543  # PostgreSQL advisory lock; any number that only Haechi uses
 

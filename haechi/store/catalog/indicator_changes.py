@@ -1,6 +1,7 @@
 """What people and checks say about values: verdicts, expiry, warning lists. Append or close, never overwrite."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -8,10 +9,12 @@ from haechi.messages.catalogue import Message, encode
 from haechi.model.errors import NotFound, UsageError
 from haechi.model.indicator import ValueType, Verdict
 from haechi.store.catalog import driver
+from haechi.store.catalog.exchange_tables import CHANGES
+from haechi.store.catalog.foreign_sightings import forget_gone
 from haechi.store.catalog.indicators import grow, values
+from haechi.store.catalog.recipients import count
 
 CONFIRMED, FALSE_POSITIVE = "confirmed", "false-positive"
-_OUTDATED = encode([Message("gone.outdated")])
 
 
 def add_verdict(conn: Connection, verdict: Verdict) -> None:
@@ -48,29 +51,45 @@ def verdicts(conn: Connection, value_id: int) -> list[Verdict]:
 def expire(conn: Connection, value_id: int, *, at: int, why: str, source: str = "") -> int:
     """Close a value's live assertions, of one source or of all; how many there were. `why` is in the caller's words."""
     only = " AND object_id IN (SELECT o.id FROM object o JOIN source s ON s.id = o.source_id WHERE s.name = :source)"
-    closed = conn.execute(
-        text(
-            "UPDATE assertion SET gone_at = :at, gone_why = :why WHERE gone_at IS NULL AND value_id = :id"
-            + (only if source else "")
-        ),
-        {"at": at, "why": encode([Message("gone.said", {"why": why})]), "id": value_id}
-        | ({"source": source} if source else {}),
-    ).rowcount
-    if closed:
-        grow(conn)
-    return closed
+    which = "gone_at IS NULL AND value_id = :id" + (only if source else "")
+    return _close(
+        conn, which, {"id": value_id} | ({"source": source} if source else {}), at, Message("gone.said", {"why": why})
+    )
 
 
 def expire_outdated(conn: Connection, *, at: int) -> int:
     """Close the live assertions whose validity ended before `at`; how many there were."""
+    outdated = "SELECT object_id FROM object_version WHERE to_at IS NULL AND valid_until <= :until"
+    return _close(conn, f"gone_at IS NULL AND object_id IN ({outdated})", {"until": at}, at, Message("gone.outdated"))
+
+
+def close_object(conn: Connection, object_row: int, *, at: int) -> int:
+    """Close an object whose source took it back: its version no longer counts, nor what it asserts; how many values."""
+    key = {"object": object_row, "at": at}
+    conn.execute(text("UPDATE object_version SET to_at = :at WHERE object_id = :object AND to_at IS NULL"), key)
+    conn.execute(text("UPDATE pattern SET gone_at = :at WHERE object_id = :object AND gone_at IS NULL"), key)
+    change = count(conn, CHANGES)
+    conn.execute(
+        text("UPDATE object SET changed = :change WHERE id = :object"), {"change": change, "object": object_row}
+    )
+    return _close(
+        conn, "gone_at IS NULL AND object_id = :object", {"object": object_row}, at, Message("gone.taken_back")
+    )
+
+
+def _close(conn: Connection, which: str, arguments: dict[str, Any], at: int, why: Message) -> int:
+    """Close the assertions that fit, and stamp their objects, so that release looks at them anew."""
+    change = count(conn, CHANGES)
+    conn.execute(
+        text(f"UPDATE object SET changed = :change WHERE id IN (SELECT object_id FROM assertion WHERE {which})"),
+        {"change": change} | arguments,
+    )
     closed = conn.execute(
-        text(
-            "UPDATE assertion SET gone_at = :at, gone_why = :why WHERE gone_at IS NULL AND object_id IN"
-            " (SELECT object_id FROM object_version WHERE to_at IS NULL AND valid_until <= :at)"
-        ),
-        {"at": at, "why": _OUTDATED},
+        text(f"UPDATE assertion SET gone_at = :at, gone_why = :why WHERE {which}"),
+        {"at": at, "why": encode([why])} | arguments,
     ).rowcount
     if closed:
+        forget_gone(conn, at=at, change=change)
         grow(conn)
     return closed
 

@@ -8,27 +8,42 @@ overwritten; the same id and version with other content is a conflict of that ob
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, text
 
 from haechi.messages.catalogue import encode
-from haechi.model.errors import BadInput
+from haechi.model.errors import BadInput, Conflict
 from haechi.model.location import Location
 from haechi.model.marking import Tlp
-from haechi.model.source_object import SourceObject
-from haechi.store.catalog import driver
-from haechi.store.catalog.indicator_merge import MERGE_OBJECTS, MERGE_PATTERNS, MERGE_VALUES, Step, list_steps
+from haechi.model.source_object import INDICATOR, SourceObject
+from haechi.store.catalog import driver, foreign_sightings
+from haechi.store.catalog.exchange_tables import CHANGES
+from haechi.store.catalog.indicator_merge import (
+    CONFLICT,
+    MERGE_OBJECTS,
+    MERGE_PATTERNS,
+    MERGE_VALUES,
+    MERGE_WORDS,
+    OTHER_CREATOR,
+    STAMP_LIST,
+    STAMP_OBJECTS,
+    Step,
+    list_steps,
+)
 from haechi.store.catalog.indicators import grow
+from haechi.store.catalog.recipients import count
 
 OBSERVED, ASSERTED = "observed", "asserted"
-_CACHE_KIB = 98_304  # of SQLite's page cache while a list is merged: its index then stays in memory
-_STAGED = ("staged_object", "staged_value", "staged_pattern", "staged_pair")
+_STAGED = ("staged_object", "staged_value", "staged_pattern", "staged_pair", "staged_word")
 
+_AT_ONCE = 4_000  # rows staged together
+_VALUE_COLUMNS = ("n", "type", "text")
 _OBJECT_COLUMNS = (
     "n", "own_id", "list_name", "version", "modified", "marking", "pap", "confidence", "valid_from", "valid_until",
-    "context", "raw", "digest", "view", "revoked", "line",
+    "context", "raw", "digest", "view", "revoked", "line", "type", "creator", "iep", "unversioned",
 )  # fmt: skip
 
 
@@ -40,7 +55,10 @@ class Loaded(msgspec.Struct, kw_only=True):
     closed: int = 0
     values: int = 0  # values never seen before
     objects: int = 0  # objects read
-    new_versions: int = 0
+    context: int = 0  # of them such as are no indicators
+    new_objects: int = 0  # never seen before from this source
+    new_versions: int = 0  # of indicators
+    new_context: int = 0  # versions of objects that are no indicators
     older_versions: int = 0  # kept, and don't count
     patterns: int = 0  # kept, not evaluated yet
     first_new_value: int = 0  # values with an id above this came with this import
@@ -52,21 +70,47 @@ class Loaded(msgspec.Struct, kw_only=True):
         return bool(self.added or self.closed or self.new_versions)
 
 
-def source_id(conn: Connection, name: str, marking: Tlp | None) -> tuple[int, Tlp]:
-    """The source's id and its marking for unmarked objects; added if new, `marking` None keeps what it has."""
-    found = conn.execute(text("SELECT id, marking FROM source WHERE name = :name"), {"name": name}).first()
+def source_id(conn: Connection, name: str, marking: Tlp | None, *, own: bool = False) -> tuple[int, Tlp]:
+    """The source's id and its marking for unmarked objects; added if new, `marking` None keeps what it has.
+
+    `own` says that we created what it has: then our grants alone decide who gets it. `Conflict` where the source was
+    made as the other kind: what is ours and what was given to us never share a source.
+    """
+    found = conn.execute(text("SELECT id, marking, own FROM source WHERE name = :name"), {"name": name}).first()
     if found is None:
         default = Tlp.AMBER_STRICT if marking is None else marking
         row = conn.execute(
-            text("INSERT INTO source (name, marking) VALUES (:name, :marking) RETURNING id"),
-            {"name": name, "marking": int(default)},
+            text("INSERT INTO source (name, marking, own) VALUES (:name, :marking, :own) RETURNING id"),
+            {"name": name, "marking": int(default), "own": int(own)},
         ).scalar_one()
         return int(row), default
+    if bool(found.own) is not own:
+        if own:
+            raise Conflict("source.foreign", name=name)
+        raise Conflict("source.own", name=name)
     if marking is not None and marking != found.marking:
         conn.execute(
             text("UPDATE source SET marking = :marking WHERE id = :id"), {"marking": int(marking), "id": found.id}
         )
     return int(found.id), Tlp(found.marking if marking is None else marking)
+
+
+def default_marking(conn: Connection, source_id: int) -> Tlp:
+    """What a source's unmarked objects get."""
+    return Tlp(conn.execute(text("SELECT marking FROM source WHERE id = :id"), {"id": source_id}).scalar_one())
+
+
+def marking_definitions(conn: Connection, source_id: int) -> list[bytes]:
+    """The marking-definitions that a source sent, as received: its later objects may name them without sending them."""
+    rows = conn.execute(
+        text(
+            "SELECT v.raw FROM object o JOIN object_version v ON v.object_id = o.id AND v.to_at IS NULL"
+            " WHERE o.type = 'marking-definition' AND o.type <> 'indicator'"  # as the partial index says it
+            " AND o.source_id = :source ORDER BY o.id"
+        ),
+        {"source": source_id},
+    )
+    return [bytes(row[0]) for row in rows]
 
 
 def load(
@@ -86,18 +130,18 @@ def load(
     names the list among the source's, for objects without an id of their own; with `replace` what the list no longer
     has is closed. Returns what changed; conflicts are listed there, not raised.
     """
-    _prepare(conn)
-    try:
+    with driver.roomy(conn), _staging(conn):
         done = Loaded()
-        done.objects = _stage(conn, objects, list_name)
+        done.objects, done.context = _stage(conn, objects, list_name)
         how = _known_how(conn, OBSERVED if known_at is None else ASSERTED, known_why)
         done.first_new_value = int(conn.execute(text("SELECT coalesce(max(id), 0) FROM value")).scalar_one())
-        arguments = {
+        arguments: dict[str, Any] = {
             "source": source,
             "list": list_name,
             "at": at,
             "known_at": at if known_at is None else known_at,
             "how": how,
+            "change": count(conn, CHANGES),  # at the start: whoever comes next waits, so that counts commit in order
         }
         if conn.dialect.name == "postgresql":  # temporary tables have no statistics of themselves
             conn.execute(text("ANALYZE staged_object"))
@@ -105,18 +149,40 @@ def load(
             conn.execute(text("SET LOCAL work_mem = '128MB'"))
         for step in (*MERGE_OBJECTS, *MERGE_VALUES):
             _run(conn, step, arguments, done)
-        for step in (*list_steps(conn, source, list_name, replace), *MERGE_PATTERNS):  # asks what the merge left
+        after = (
+            *list_steps(conn, source, list_name, replace),
+            *MERGE_PATTERNS,
+            *MERGE_WORDS,
+        )  # asks what the merge left
+        for step in after:
             _run(conn, step, arguments, done)
+        done.new_context = _new_context(conn) if done.context else 0
+        done.new_versions -= done.new_context
         done.unchanged += int(conn.execute(text("SELECT count(*) FROM staged_pair")).scalar_one()) - done.added
         done.conflicts = list(_conflicts(conn))
+        _run(conn, STAMP_OBJECTS, arguments, done)
+        if done.added or done.closed:
+            _run(conn, STAMP_LIST, arguments, done)
+        if done.closed:
+            foreign_sightings.forget_gone(conn, at=at, change=arguments["change"])
         if done.changed:
             grow(conn)
         return done
+
+
+@contextmanager
+def _staging(conn: Connection) -> Iterator[None]:
+    """The temporary tables, gone when it's over."""
+    _prepare(conn)
+    try:
+        yield
     finally:
         _clear(conn)
 
 
 def _run(conn: Connection, step: Step, arguments: dict[str, Any], done: Loaded) -> None:
+    if step.asks and done.new_objects == done.objects:
+        return
     sql = step.sql_for(conn.dialect.name)
     rows = conn.execute(text(sql), {name: arguments[name] for name in step.arguments}).rowcount
     if step.counts:
@@ -127,13 +193,14 @@ def _prepare(conn: Connection) -> None:
     _clear(conn)
     binary = "BLOB" if conn.dialect.name == "sqlite" else "BYTEA"
     if conn.dialect.name == "sqlite":
-        conn.execute(text(f"PRAGMA cache_size = -{_CACHE_KIB}"))
+        # These tables are in memory only; to overwrite what is dropped there would take as much memory again.
+        conn.execute(text("PRAGMA temp.secure_delete = OFF"))
     conn.execute(
         text(
             "CREATE TEMPORARY TABLE staged_object (n INTEGER PRIMARY KEY, own_id TEXT, list_name TEXT, version TEXT,"
             " modified BIGINT, marking SMALLINT, pap SMALLINT, confidence SMALLINT, valid_from BIGINT,"
             f" valid_until BIGINT, context TEXT, raw {binary}, digest {binary}, view {binary}, revoked SMALLINT,"
-            " line BIGINT, object_row BIGINT, state SMALLINT)"
+            " line BIGINT, type TEXT, creator TEXT, iep TEXT, unversioned SMALLINT, object_row BIGINT, state SMALLINT)"
         )
     )
     compact = " WITHOUT ROWID" if conn.dialect.name == "sqlite" else ""
@@ -146,6 +213,12 @@ def _prepare(conn: Connection) -> None:
     plain = "TEXT" if conn.dialect.name == "sqlite" else 'TEXT COLLATE "C"'  # as in the table `value`
     conn.execute(text(f"CREATE TEMPORARY TABLE staged_value (n INTEGER, type {plain}, text {plain})"))
     conn.execute(
+        text(
+            "CREATE TEMPORARY TABLE staged_word (n INTEGER, indicator_id TEXT, kind TEXT, count BIGINT, first BIGINT,"
+            " last BIGINT, where_refs TEXT)"
+        )
+    )
+    conn.execute(
         text("CREATE TEMPORARY TABLE staged_pattern (n INTEGER, pattern_type TEXT, pattern TEXT, reason TEXT)")
     )
 
@@ -155,14 +228,16 @@ def _clear(conn: Connection) -> None:
         return  # in a failed transaction, which takes the temporary tables with it
     for table in _STAGED:
         conn.execute(text(f"DROP TABLE IF EXISTS {table}"))
-    if conn.dialect.name == "sqlite":
-        conn.execute(text("PRAGMA cache_size = -2000"))
 
 
-def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) -> int:
-    """Put everything into the temporary tables. Parts of a list with the same attributes are one object."""
+def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) -> tuple[int, int]:
+    """Put everything into the temporary tables; how many objects, and how many of them are no indicators.
+
+    Parts of a list with the same attributes are one object.
+    """
     numbers: dict[bytes, int] = {}
-    count = 0
+    count = context = 0
+    rows = _Rows(conn)
     for found in objects:
         view = _view(found)
         n = count
@@ -173,22 +248,53 @@ def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) ->
                 numbers[view] = n
         if n == count:
             count += 1
-            driver.insert(conn, "staged_object", _OBJECT_COLUMNS, [_object_row(n, found, view, list_name)])
+            context += found.type != INDICATOR
+            rows.objects.append(_object_row(n, found, view, list_name))
         for kind, texts in found.values.items():
             name = kind.value
-            driver.insert(conn, "staged_value", ("n", "type", "text"), ((n, name, value) for value in texts))
+            if len(texts) > _AT_ONCE:
+                driver.insert(conn, "staged_value", _VALUE_COLUMNS, ((n, name, value) for value in texts))
+            else:
+                rows.values += [(n, name, value) for value in texts]
         if found.patterns:
-            rows = [(n, p.pattern_type, p.pattern, encode(p.reasons)) for p in found.patterns]
-            driver.insert(conn, "staged_pattern", ("n", "pattern_type", "pattern", "reason"), rows)
-    return count
+            rows.patterns += [(n, p.pattern_type, p.pattern, encode(p.reasons)) for p in found.patterns]
+        rows.words += [(n, *foreign_sightings.row(word)) for word in found.words]
+        if len(rows.objects) + len(rows.values) > _AT_ONCE:
+            rows.write()
+    rows.write()
+    return count, context
+
+
+class _Rows:
+    """Rows on their way into the temporary tables: together, for a statement costs more than a row."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self.objects: list[tuple[Any, ...]] = []
+        self.values: list[tuple[Any, ...]] = []
+        self.patterns: list[tuple[Any, ...]] = []
+        self.words: list[tuple[Any, ...]] = []
+
+    def write(self) -> None:
+        for table, columns, rows in (
+            ("staged_object", _OBJECT_COLUMNS, self.objects),
+            ("staged_value", _VALUE_COLUMNS, self.values),
+            ("staged_pattern", ("n", "pattern_type", "pattern", "reason"), self.patterns),
+            ("staged_word", ("n", *foreign_sightings.COLUMNS), self.words),
+        ):
+            if rows:
+                driver.insert(self._conn, table, columns, rows)
+                rows.clear()
 
 
 def _view(found: SourceObject) -> bytes:
     shown = (found.marking, found.pap, found.confidence, found.valid_from, found.valid_until, found.context)
-    return hashlib.sha256(msgspec.json.encode(shown)).digest()
+    if found.iep is None:
+        return hashlib.sha256(msgspec.json.encode(shown)).digest()
+    return hashlib.sha256(msgspec.json.encode((*shown, found.iep))).digest()
 
 
-def _content(raw: bytes) -> bytes:
+def content(raw: bytes) -> bytes:
     """SHA-256 of an object's content: the order of its keys and its white space don't count."""
     return hashlib.sha256(msgspec.json.encode(msgspec.json.decode(raw), order="sorted")).digest()
 
@@ -208,10 +314,22 @@ def _object_row(n: int, found: SourceObject, view: bytes, list_name: str) -> tup
         found.valid_until,
         msgspec.json.encode(found.context).decode(),
         found.raw,
-        view if found.raw is None else _content(found.raw),
+        view if found.raw is None else found.digest or content(found.raw),
         view,
         int(found.revoked),
         found.line,
+        found.type,
+        found.creator,
+        None if found.iep is None else msgspec.json.encode(found.iep).decode(),
+        int(found.unversioned),
+    )
+
+
+def _new_context(conn: Connection) -> int:
+    return int(
+        conn.execute(
+            text("SELECT count(*) FROM staged_object WHERE state = 0 AND type <> :indicator"), {"indicator": INDICATOR}
+        ).scalar_one()
     )
 
 
@@ -222,9 +340,17 @@ def _known_how(conn: Connection, how: str, why: str) -> int:
 
 
 def _conflicts(conn: Connection) -> Iterator[BadInput]:
-    for row in conn.execute(text("SELECT own_id, version, line FROM staged_object WHERE state = 2 ORDER BY n")):
+    rows = conn.execute(
+        text(
+            "SELECT own_id, version, line, state, o.creator FROM staged_object s JOIN object o ON o.id = s.object_row"
+            f" WHERE state IN ({CONFLICT}, {OTHER_CREATOR}) ORDER BY n"
+        )
+    )
+    for row in rows:
         place = Location(line=row.line, field="id", value=row.own_id)
-        if row.version:
+        if row.state == OTHER_CREATOR:
+            yield BadInput("indicators.other_creator", location=place, creator=row.creator or "-")
+        elif row.version:
             yield BadInput("indicators.other_content", location=place, version=row.version)
         else:
             yield BadInput("indicators.other_content_no_version", location=place)

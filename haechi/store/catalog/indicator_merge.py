@@ -1,7 +1,7 @@
 """The set operations that merge staged objects, values and patterns into the catalog, in their order.
 
 States of a staged object: 0 counts from now, 1 known already, 2 conflict, 3 older than what is known or than another
-in the same file, 4 withdrawn and never known here.
+in the same file, 4 withdrawn and never known here, 5 not by the object's creator.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from haechi.messages.catalogue import Message, encode
 
-NEW, KNOWN, CONFLICT, OLDER, NEVER_KNOWN = range(5)
+NEW, KNOWN, CONFLICT, OLDER, NEVER_KNOWN, OTHER_CREATOR = range(6)
 
 # Why a list closed a value itself: it may name it again. What anyone else closed waits for a new version of the object.
 MOVED, LEFT = encode([Message("gone.moved")]), encode([Message("gone.left")])
@@ -18,11 +18,15 @@ DROPPED, REVOKED = encode([Message("gone.dropped")]), encode([Message("gone.revo
 
 
 class Step(NamedTuple):
-    """One statement with the arguments it takes and the field of `Loaded` that its row count is added to."""
+    """One statement with the arguments it takes and the field of `Loaded` that its row count is added to.
+
+    `asks` says that it only looks for what was there before or came twice: without effect where all objects are new.
+    """
 
     sql: str
     arguments: tuple[str, ...] = ()
     counts: str = ""
+    asks: bool = False
 
     def sql_for(self, dialect: str) -> str:
         """The statement as this database writes it: the larger of two is max() in SQLite."""
@@ -31,65 +35,86 @@ class Step(NamedTuple):
 
 MERGE_OBJECTS: tuple[Step, ...] = (
     Step(
-        "INSERT INTO object (source_id, object_id, list_name)"
-        " SELECT DISTINCT CAST(:source AS BIGINT), own_id, list_name FROM staged_object WHERE revoked = 0"
-        " ON CONFLICT (source_id, object_id) DO NOTHING",
-        ("source",),
+        # The oldest version in the file says who the creator is.
+        "INSERT INTO object (source_id, object_id, list_name, type, creator, changed)"
+        " SELECT CAST(:source AS BIGINT), own_id, list_name, type, creator, CAST(:change AS BIGINT) FROM staged_object"
+        " WHERE revoked = 0 ORDER BY modified, n ON CONFLICT (source_id, object_id) DO NOTHING",
+        ("source", "change"),
+        "new_objects",
     ),
     Step(
         "UPDATE staged_object SET state = 0, object_row ="
         " (SELECT id FROM object o WHERE o.source_id = :source AND o.object_id = own_id)",
         ("source",),
     ),
-    Step("CREATE INDEX staged_object_row ON staged_object (object_row)"),
-    Step("UPDATE staged_object SET state = 4 WHERE object_row IS NULL"),
+    Step(
+        "CREATE INDEX staged_object_row ON staged_object (object_row)",
+        asks=True,
+    ),
+    Step(
+        "UPDATE staged_object SET state = 4 WHERE object_row IS NULL",
+        asks=True,
+    ),
+    Step(
+        "UPDATE staged_object SET state = 5 WHERE state = 0 AND list_name IS NULL AND unversioned = 0"
+        " AND creator <> (SELECT o.creator FROM object o WHERE o.id = object_row)",
+        asks=True,
+    ),
     # The same object more than once in one file: the newest counts, other content under one version is a conflict.
     Step(
-        "UPDATE staged_object SET state = 2 WHERE state = 0 AND EXISTS (SELECT 1 FROM staged_object s"
+        "UPDATE staged_object SET state = 2 WHERE state = 0 AND unversioned = 0 AND EXISTS (SELECT 1 FROM staged_object s"
         " WHERE s.object_row = staged_object.object_row AND s.version = staged_object.version"
-        " AND s.digest <> staged_object.digest AND s.n < staged_object.n)"
+        " AND s.digest <> staged_object.digest AND s.n < staged_object.n)",
+        asks=True,
     ),
     Step(
         "UPDATE staged_object SET state = 3 WHERE state = 0 AND EXISTS (SELECT 1 FROM staged_object s"
         " WHERE s.object_row = staged_object.object_row AND s.state = 0 AND (s.modified > staged_object.modified"
-        " OR (s.modified = staged_object.modified AND s.n > staged_object.n)))"
+        " OR (s.modified = staged_object.modified AND s.n > staged_object.n)))",
+        asks=True,
     ),
     # Against what the catalog has.
     Step(
-        "UPDATE staged_object SET state = 2 WHERE state IN (0, 3) AND EXISTS (SELECT 1 FROM object_version v"
+        "UPDATE staged_object SET state = 2 WHERE state IN (0, 3) AND unversioned = 0"
+        " AND EXISTS (SELECT 1 FROM object_version v"
         " WHERE v.object_id = staged_object.object_row AND v.version = staged_object.version"
-        " AND v.digest <> staged_object.digest)"
+        " AND v.digest <> staged_object.digest)",
+        asks=True,
     ),
     Step(
         "UPDATE staged_object SET state = 3 WHERE state = 0 AND EXISTS (SELECT 1 FROM object_version v"
-        " WHERE v.object_id = staged_object.object_row AND v.to_at IS NULL AND v.modified > staged_object.modified)"
+        " WHERE v.object_id = staged_object.object_row AND v.to_at IS NULL AND v.modified > staged_object.modified)",
+        asks=True,
     ),
     Step(
         "UPDATE staged_object SET state = 1 WHERE state = 0 AND EXISTS (SELECT 1 FROM object_version v"
         " WHERE v.object_id = staged_object.object_row AND v.to_at IS NULL AND v.version = staged_object.version"
-        " AND v.digest = staged_object.digest AND v.view = staged_object.view)"
+        " AND v.digest = staged_object.digest AND v.view = staged_object.view)",
+        asks=True,
     ),
     Step(
         "UPDATE object_version SET to_at = :at WHERE to_at IS NULL"
         " AND object_id IN (SELECT object_row FROM staged_object WHERE state = 0)",
         ("at",),
+        asks=True,
     ),
     Step(
-        "INSERT INTO object_version (object_id, version, modified, marking, pap, confidence, valid_from, valid_until,"
-        " context, raw, digest, view, from_at, to_at)"
-        " SELECT object_row, version, modified, marking, pap, confidence, valid_from, valid_until, context, raw,"
+        "INSERT INTO object_version (object_id, version, modified, marking, pap, iep, confidence, valid_from,"
+        " valid_until, context, raw, digest, view, from_at, to_at)"
+        " SELECT object_row, version, modified, marking, pap, iep, confidence, valid_from, valid_until, context, raw,"
         " digest, view, CAST(:at AS BIGINT), NULL FROM staged_object WHERE state = 0",
         ("at",),
         "new_versions",
     ),
     Step(
-        "INSERT INTO object_version (object_id, version, modified, marking, pap, confidence, valid_from, valid_until,"
-        " context, raw, digest, view, from_at, to_at)"
-        " SELECT object_row, version, modified, marking, pap, confidence, valid_from, valid_until, context, raw,"
+        "INSERT INTO object_version (object_id, version, modified, marking, pap, iep, confidence, valid_from,"
+        " valid_until, context, raw, digest, view, from_at, to_at)"
+        " SELECT object_row, version, modified, marking, pap, iep, confidence, valid_from, valid_until, context, raw,"
         " digest, view, CAST(:at AS BIGINT), CAST(:at AS BIGINT) FROM staged_object WHERE state = 3 AND NOT EXISTS (SELECT 1"
         " FROM object_version v WHERE v.object_id = object_row AND v.version = staged_object.version)",
         ("at",),
         "older_versions",
+        asks=True,
     ),
 )
 
@@ -169,12 +194,14 @@ _CLOSE_DROPPED = Step(
     " WHERE p.value_id = assertion.value_id AND p.object_id = assertion.object_id)",
     ("at",),
     "closed",
+    asks=True,
 )
 _CLOSE_REVOKED = Step(
     f"UPDATE assertion SET gone_at = :at, gone_why = '{REVOKED}' WHERE gone_at IS NULL"
     " AND object_id IN (SELECT object_row FROM staged_object WHERE state IN (0, 1) AND revoked = 1)",
     ("at",),
     "closed",
+    asks=True,
 )
 
 MERGE_PATTERNS: tuple[Step, ...] = (
@@ -182,6 +209,7 @@ MERGE_PATTERNS: tuple[Step, ...] = (
         "UPDATE pattern SET gone_at = :at WHERE gone_at IS NULL"
         " AND object_id IN (SELECT object_row FROM staged_object WHERE state = 0 OR (state = 1 AND revoked = 1))",
         ("at",),
+        asks=True,
     ),
     Step(
         "INSERT INTO pattern (object_id, pattern_type, pattern, reason, known_at)"
@@ -190,6 +218,31 @@ MERGE_PATTERNS: tuple[Step, ...] = (
         ("known_at",),
         "patterns",
     ),
+)
+
+MERGE_WORDS: tuple[Step, ...] = (
+    Step(
+        "DELETE FROM foreign_sighting"
+        " WHERE object_row IN (SELECT object_row FROM staged_object WHERE state = 0 OR (state = 1 AND revoked = 1))",
+        asks=True,
+    ),
+    Step(
+        "INSERT INTO foreign_sighting (object_row, indicator_id, kind, count, first, last, where_refs)"
+        " SELECT o.object_row, w.indicator_id, w.kind, w.count, w.first, w.last, w.where_refs FROM staged_word w"
+        " JOIN staged_object o ON o.n = w.n AND o.state = 0 AND o.revoked = 0 ORDER BY 1, 2, 3"
+    ),
+)
+
+# What the release ledger has to look at anew: exchange_tables.CHANGES. New objects were stamped when they were put in.
+STAMP_OBJECTS = Step(
+    "UPDATE object SET changed = :change WHERE changed <> :change AND id IN (SELECT object_row FROM staged_object"
+    " WHERE object_row IS NOT NULL AND (state = 0 OR state = 1 AND revoked = 1))",
+    ("change",),
+    asks=True,
+)
+STAMP_LIST = Step(
+    "UPDATE object SET changed = :change WHERE source_id = :source AND list_name = :list",
+    ("change", "source", "list"),
 )
 
 

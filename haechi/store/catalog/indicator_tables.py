@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import TEXT
 
@@ -38,6 +39,8 @@ SOURCE = Table(
     Column("id", ID, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("marking", SmallInteger, nullable=False),  # for what the source leaves unmarked
+    Column("own", SmallInteger, nullable=False, server_default="0"),  # 1: we ourselves are the creator
+    Column("recipient_id", ID),  # the peer or consumer that sent it; null for files and feeds
     sqlite_autoincrement=True,
 )
 
@@ -49,8 +52,16 @@ OBJECT = Table(
     # The source's own id; of a list: its name and a digest of what its values share (marking, validity, context).
     Column("object_id", Text, nullable=False),
     Column("list_name", Text),  # null for objects with an id of their own
+    Column("type", Text, nullable=False, server_default="indicator"),  # STIX type; of lists and MISP "indicator" too
+    Column("creator", Text, nullable=False, server_default=text("''")),  # created_by_ref of its first version
+    Column("changed", BigInteger, nullable=False, server_default="0"),  # exchange_tables.CHANGES at its last change
     UniqueConstraint("source_id", "object_id"),
     Index("ix_object_list", "source_id", "list_name"),
+    Index("ix_object_changed", "changed"),
+    # The few among a million that are no indicators.
+    Index(
+        "ix_object_type", "type", sqlite_where=text("type <> 'indicator'"), postgresql_where=text("type <> 'indicator'")
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -63,6 +74,7 @@ OBJECT_VERSION = Table(
     Column("modified", BigInteger, nullable=False),  # the version as a time: newer or older
     Column("marking", SmallInteger, nullable=False),
     Column("pap", SmallInteger),
+    Column("iep", Text),  # JSON of model.release.Iep
     Column("confidence", SmallInteger),
     Column("valid_from", BigInteger),
     Column("valid_until", BigInteger),

@@ -180,3 +180,18 @@ def stats(conn: Connection) -> dict[str, Any]:
         ),
         "patterns_not_evaluated": count_patterns(conn),
     }
+
+
+def context_of(conn: Connection, object_id: str) -> dict[str, Any] | None:
+    """A source's object of this id that is no indicator, as it counts now, its bytes under `raw`; the first of several."""
+    row = conn.execute(
+        text(
+            "SELECT o.object_id AS id, o.type, s.name AS source, o.creator, v.version, v.marking, v.raw FROM source s"
+            " CROSS JOIN object o JOIN object_version v ON v.object_id = o.id AND v.to_at IS NULL"
+            " WHERE o.source_id = s.id AND o.object_id = :id AND o.type <> 'indicator' ORDER BY o.id LIMIT 1"
+        ),
+        {"id": object_id},
+    ).first()
+    if row is None:
+        return None
+    return dict(row._mapping) | {"marking": Tlp(row.marking).label, "raw": bytes(row.raw)}

@@ -191,6 +191,12 @@ def of_object(conn: Connection, object_id: str) -> list[Value]:
     return list(values(conn, [row[0] for row in rows]).values())
 
 
+def objects_of(conn: Connection, value_ids: Iterable[int]) -> set[int]:
+    """The rows of the objects that assert or asserted these values."""
+    query = text("SELECT object_id FROM assertion WHERE value_id IN :ids").bindparams(bindparam("ids", expanding=True))
+    return {row for ids in batched(value_ids) for row in conn.execute(query, {"ids": ids}).scalars()}
+
+
 def batched(items: Iterable[int], size: int = 500) -> Iterator[list[int]]:
     """The items in lists that every database takes as parameters."""
     iterator = iter(items)

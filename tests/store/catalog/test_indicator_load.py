@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from haechi.messages.catalogue import Message
+from haechi.model.errors import Conflict
 from haechi.model.indicator import Context
 from haechi.model.indicator import ValueType as T
 from haechi.model.marking import Tlp
+from haechi.model.release import Iep
 from haechi.model.source_object import Pattern, SourceObject
 from haechi.store.catalog import indicator_changes, indicator_load, indicator_tables, indicator_views, indicators
 from haechi.store.catalog.indicator_load import Loaded
@@ -248,7 +250,7 @@ def test_the_larger_of_two_is_written_for_each_database() -> None:
     step = Step("SELECT GREATEST(1, 2)")
     assert step.sql_for("sqlite") == "SELECT max(1, 2)"
     assert step.sql_for("postgresql") == "SELECT greatest(1, 2)"
-    assert MERGE_OBJECTS[0].arguments == ("source",)
+    assert MERGE_OBJECTS[0].arguments == ("source", "change")
 
 
 def test_a_sources_marking(engine: Engine) -> None:
@@ -256,3 +258,129 @@ def test_a_sources_marking(engine: Engine) -> None:
         assert indicator_load.source_id(conn, "s", None) == (1, Tlp.AMBER_STRICT)
         assert indicator_load.source_id(conn, "s", Tlp.GREEN) == (1, Tlp.GREEN)
         assert indicator_load.source_id(conn, "s", None) == (1, Tlp.GREEN)
+
+
+def changed(engine: Engine, since: int = 0) -> tuple[int, list[str]]:
+    """The count of changes, and the objects stamped after an earlier one."""
+    with engine.connect() as conn:
+        count = conn.execute(text("SELECT value FROM counter WHERE name = 'objects.changes'")).scalar() or 0
+        rows = conn.execute(text("SELECT object_id FROM object WHERE changed > :since ORDER BY id"), {"since": since})
+        return int(count), [row[0].partition(":")[0] if "list:" in row[0] else row[0] for row in rows]
+
+
+def test_only_what_changed_is_stamped_for_release(engine: Engine) -> None:
+    load(engine, stix("a", 1, "a.example"), stix("b", 1, "b.example"), listed("c.example"), at=10)
+    since, stamped = changed(engine)
+    assert sorted(stamped) == ["a", "b", "list"]
+    load(engine, stix("a", 1, "a.example"), stix("b", 1, "b.example"), listed("c.example"), at=11)
+    assert changed(engine, since)[1] == []
+    load(engine, stix("a", 1, "a.example"), stix("b", 2, "b.example", revoked=True), at=12, list_name="x")
+    assert changed(engine, since)[1] == ["b"]
+    since, _ = changed(engine)
+    load(engine, listed("c.example", "d.example"), at=13)
+    assert changed(engine, since)[1] == ["list"]
+    since, _ = changed(engine)
+    load(engine, listed("c.example"), at=14, replace=True)
+    assert changed(engine, since)[1] == ["list"]
+
+
+def test_what_is_expired_is_stamped_for_release(engine: Engine) -> None:
+    load(engine, stix("a", 1, "a.example", valid_until=20), stix("b", 1, "b.example"), at=10)
+    since, _ = changed(engine)
+    with engine.begin() as conn:
+        value = indicators.find(conn, "b.example")[0]
+        indicator_changes.expire(conn, value.id, at=12, why="gone")
+    assert changed(engine, since)[1] == ["b"]
+    since, _ = changed(engine)
+    with engine.begin() as conn:
+        indicator_changes.expire_outdated(conn, at=30)
+        indicator_changes.expire_outdated(conn, at=31)
+    assert changed(engine, since)[1] == ["a"]
+
+
+def test_a_source_is_ours_or_anothers_and_stays_so(engine: Engine) -> None:
+    with engine.begin() as conn:
+        ours, _ = indicator_load.source_id(conn, "ours", None, own=True)
+        assert indicator_load.source_id(conn, "ours", None, own=True)[0] == ours
+        with pytest.raises(Conflict, match="a source of our own"):
+            indicator_load.source_id(conn, "ours", None)
+        indicator_load.source_id(conn, "feed", None)
+        with pytest.raises(Conflict, match="a source of others"):
+            indicator_load.source_id(conn, "feed", None, own=True)
+
+
+def context(id: str, version: int, raw: bytes, **more: Any) -> SourceObject:
+    return SourceObject(object_id=id, type="report", version=str(version or ""), modified=version, raw=raw, **more)
+
+
+def raws(engine: Engine) -> dict[str, bytes]:
+    with engine.connect() as conn:
+        rows = conn.execute(
+            text(
+                "SELECT o.object_id, v.raw FROM object o JOIN object_version v ON v.object_id = o.id AND v.to_at IS NULL"
+            )
+        )
+        return {row[0]: bytes(row[1]) for row in rows}
+
+
+def test_only_its_creator_updates_an_object(engine: Engine) -> None:
+    load(engine, context("r", 1, b"[1]", creator="a"), at=10)
+    done = load(engine, context("r", 2, b"[2]", creator="b"), context("s", 1, b"[3]", creator="b"), at=11)
+    assert [one.id for one in done.conflicts] == ["indicators.other_creator"]
+    assert "only its creator updates it" in str(done.conflicts[0])
+    assert raws(engine) == {"r": b"[1]", "s": b"[3]"}
+    done = load(engine, context("r", 3, b"[4]", creator="b", revoked=True), context("r", 4, b"[5]", creator="a"), at=12)
+    assert len(done.conflicts) == 1
+    assert raws(engine)["r"] == b"[5]"
+    # In one file the oldest version says whose it is; another source's is another object.
+    done = load(engine, context("t", 2, b"[7]", creator="b"), context("t", 1, b"[6]", creator="a"), at=13)
+    assert (len(done.conflicts), raws(engine)["t"]) == (1, b"[6]")
+    assert load(engine, context("t", 2, b"[8]", creator="c"), at=14, source="other").conflicts == []
+
+
+def test_what_has_no_versions_is_replaced_and_all_else_is_not(engine: Engine) -> None:
+    load(engine, context("sco", 0, b"[1]", unversioned=True), context("m", 0, b"[1]"), at=10)
+    done = load(engine, context("sco", 0, b"[2]", unversioned=True), context("m", 0, b"[2]"), at=11)
+    assert [one.id for one in done.conflicts] == ["indicators.other_content_no_version"]
+    assert raws(engine) == {"sco": b"[2]", "m": b"[1]"}
+    twice = [context("sco", 0, raw, unversioned=True) for raw in (b"[3]", b"[4]")]
+    assert load(engine, *twice, at=12).conflicts == []
+    assert raws(engine)["sco"] == b"[4]"
+    assert load(engine, context("sco", 0, b"[4]", unversioned=True), at=13).new_context == 0
+    assert load(engine, context("sco", 0, b"[1]", unversioned=True), at=14).new_context == 1
+    assert raws(engine)["sco"] == b"[1]"
+
+
+def test_context_never_changes_matching(engine: Engine) -> None:
+    done = load(engine, context("r", 1, b"[1]"), stix("a", 1, "a.example"), at=10)
+    assert (done.objects, done.context, done.new_context, done.new_versions) == (2, 1, 1, 1)
+    with engine.connect() as conn:
+        generation = indicators.generation(conn)
+    assert not load(engine, context("r", 2, b"[2]"), at=11).changed
+    with engine.connect() as conn:
+        assert indicators.generation(conn) == generation
+        rows = conn.execute(text("SELECT object_id, type FROM object ORDER BY object_id")).all()
+    assert [tuple(row) for row in rows] == [("a", "indicator"), ("r", "report")]
+
+
+def test_an_exchange_policy_is_kept_whole(engine: Engine) -> None:
+    policy = Iep(permitted_actions="none", ends=5, description="d")
+    load(engine, context("r", 1, b"[1]", iep=policy), context("s", 1, b"[1]"), at=10)
+    with engine.connect() as conn:
+        rows = conn.execute(text("SELECT iep FROM object_version ORDER BY object_id")).all()
+    assert msgspec.json.decode(rows[0][0], type=Iep) == policy
+    assert rows[1][0] is None
+    done = load(engine, context("r", 1, b"[1]", iep=Iep(permitted_actions="none")), at=11)  # read otherwise: a new view
+    assert (done.conflicts, done.new_context) == ([], 1)
+
+
+def test_a_sources_markings_are_remembered(engine: Engine) -> None:
+    marking = SourceObject(object_id="marking-definition--1", type="marking-definition", raw=b"[1]")
+    load(engine, marking, context("r", 1, b"[2]"), at=10)
+    load(engine, SourceObject(object_id="m", type="marking-definition", raw=b"[3]"), at=11, source="other")
+    with engine.connect() as conn:
+        ids = {row[1]: row[0] for row in conn.execute(text("SELECT id, name FROM source"))}
+        assert indicator_load.marking_definitions(conn, ids["other"]) == [b"[3]"]
+        assert len(ids) == 2
+        (first,) = (id for name, id in ids.items() if name != "other")
+        assert indicator_load.marking_definitions(conn, first) == [b"[1]"]
