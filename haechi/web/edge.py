@@ -1,8 +1,8 @@
 """Where HTTP meets the node: one request in, recognised, handed to its protocol, one answer out.
 
-Nothing but the node's identity is served to nobody: without a login there is 401 and no more, whatever the path. What a
-TLS proxy in front may say (the client's certificate and address) is believed only of one that we were told of, over a
-unix socket or from a loopback address, and taken out of every other request.
+Nothing but the node's identity and the API's description is served to nobody: below our roots there is 401 without a
+login, and no more. What a TLS proxy in front may say (the client's certificate and address) is believed only of one that
+we were told of, over a unix socket or from a loopback address, and taken out of every other request.
 """
 
 from collections.abc import Mapping
