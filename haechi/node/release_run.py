@@ -137,7 +137,7 @@ class Run:
     def _write(self, outgoing: Iterable[Outgoing], taken: Sequence[tuple[Had, Taken]]) -> None:
         if not outgoing and not taken:
             return
-        gone = [had for had, _ in taken]
+        before, gone = self.written.last_seq, [had for had, _ in taken]
         along = self.bodies.pending()
         done = ledger.write(
             self.conn,
@@ -155,6 +155,8 @@ class Run:
         self.written.withdrawn += done.withdrawn
         self.written.first_seq = self.written.first_seq or done.first_seq
         self.written.last_seq = done.last_seq or self.written.last_seq
+        if before.bit_length() // 2 != self.written.last_seq.bit_length() // 2:  # four times what it was
+            releasable.measure(self.conn)
 
     def _noting(self, outgoing: Iterable[Outgoing]) -> Iterator[Outgoing]:
         """The same; whatever needs these is looked at again in the next round."""

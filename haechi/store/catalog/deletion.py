@@ -59,6 +59,7 @@ def delete(
     rows = [*own, *sorted(about)]
     if not rows:
         return done
+    change = count(conn, CHANGES)  # before any recipient's row is locked: release takes the two in this order
     values = sorted({value for part in _parts(rows) for value in _values(conn, part)})
     _withdraw(conn, rows, set(own), done, now)
     for part in _parts(rows):
@@ -75,7 +76,6 @@ def delete(
     releasable.forget(conn, rows, object_ids)
     done.objects, done.named = len(own), len(naming)
     _forget_values(conn, values, seen, done)
-    change = count(conn, CHANGES)
     for part in _parts(sorted(naming)):  # release has to look at them anew: what they name is no longer there
         _each(conn, f"UPDATE object SET changed = {change} WHERE id IN :many", part)
     grow(conn)
