@@ -27,7 +27,7 @@ from haechi.store.catalog import ledger, own_sightings, releasable
 from haechi.store.catalog.driver import without_collector
 from haechi.store.catalog.ledger import Outgoing, Taken, Written
 from haechi.store.catalog.recipients import CONSUMER, RecipientRow
-from haechi.store.catalog.releasable import MANY, Had, Item, Unit
+from haechi.store.catalog.releasable import ALONG, MANY, Had, Item, Unit
 
 RELEASE, SUPERSEDE, KEEP, STAY, WITHDRAW, REVOKE = "release", "supersede", "keep", "stay", "withdraw", "revoke"
 _ROUNDS: Final = 50  # references to references; what is deeper waits for the next run
@@ -266,9 +266,9 @@ class Run:
         reason = _reason(case.decision)
         version = item.modified
         if had is not None:
-            if had.object_row == 0 and item.type == "indicator":
+            if had.object_row == ALONG and item.type == "indicator":
                 return Message("policy.revoked-before")
-            if had.object_row not in (0, item.row):
+            if had.object_row not in (ALONG, item.row):
                 newer = stix if item.modified > had.version else None
             elif item.modified > had.version:
                 newer = stix
@@ -306,7 +306,7 @@ class Run:
             self._tell(item, case.facts.label, STAY, reason)
         elif self._revokes and case.facts.revoked and self.judge.decide(item, case.facts, over=True).allowed:
             stix = self.bodies.stix(item, case.facts, frozenset())
-            outgoing.append(self.bodies.outgoing(item, stix, item.modified, reason)._replace(object_row=0))
+            outgoing.append(self.bodies.outgoing(item, stix, item.modified, reason)._replace(object_row=ALONG))
             self._tell(item, case.facts.label, REVOKE, reason)
         else:
             self._back(item, mine, reason, outgoing, taken)

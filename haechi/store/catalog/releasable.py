@@ -19,6 +19,7 @@ from haechi.model.stixid import type_of
 from haechi.store.catalog.exchange_tables import CHANGES, RULES
 from haechi.store.catalog.indicators import batched
 
+ALONG: Final = 0  # object_row of what stands in the ledger for itself: it went along with others, or is revoked
 PAGE: Final = 500  # objects read together
 MANY: Final = 2_000  # assertions from which on a list is compared by set operations
 _ABOVE: Final = 1 << 62  # more than any row's id
