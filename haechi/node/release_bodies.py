@@ -24,7 +24,7 @@ from haechi.store.catalog import facts as kept
 from haechi.store.catalog import parties, releasable
 from haechi.store.catalog.ledger import Outgoing
 from haechi.store.catalog.recipients import INDICATORS, SIGHTINGS, RecipientRow
-from haechi.store.catalog.releasable import Had, Item, Unit
+from haechi.store.catalog.releasable import ALONG, Had, Item, Unit
 
 _SIGHTINGS: Final = frozenset({"sighting", "observed-data", "opinion", "note"})
 # Of ours, these leave with those of their references that leave too.
@@ -105,7 +105,7 @@ class Bodies:
         version = max(self._now, had.version + _STEP)
         found = msgspec.json.decode(releasable.body_of(self._conn, self._recipient.id, had.seq))
         body = encoded({**found, "modified": stixout.time(version), "revoked": True})
-        return Outgoing(INDICATORS, had.object_id, "indicator", version, body, 0, 0, reason, _sha(body))
+        return Outgoing(INDICATORS, had.object_id, "indicator", version, body, ALONG, 0, reason, _sha(body))
 
     # STIX objects.
 
@@ -216,7 +216,9 @@ class Bodies:
         if id not in self._out:
             self._out.add(id)
             type = stixid.type_of(id)
-            self._pending[id] = Outgoing(collection_of(type), id, type, 0, body, 0, 0, reason, _sha(canonical(body)))
+            self._pending[id] = Outgoing(
+                collection_of(type), id, type, 0, body, ALONG, 0, reason, _sha(canonical(body))
+            )
 
     def pending(self) -> list[Outgoing]:
         """What is to go along and isn't out yet; asked once, it is out."""

@@ -27,7 +27,7 @@ from haechi.store.catalog import ledger, own_sightings, releasable
 from haechi.store.catalog.driver import without_collector
 from haechi.store.catalog.ledger import Outgoing, Taken, Written
 from haechi.store.catalog.recipients import CONSUMER, RecipientRow
-from haechi.store.catalog.releasable import MANY, Had, Item, Unit
+from haechi.store.catalog.releasable import ALONG, MANY, Had, Item, Unit
 
 RELEASE, SUPERSEDE, KEEP, STAY, WITHDRAW, REVOKE = "release", "supersede", "keep", "stay", "withdraw", "revoke"
 _ROUNDS: Final = 50  # references to references; what is deeper waits for the next run
@@ -137,7 +137,7 @@ class Run:
     def _write(self, outgoing: Iterable[Outgoing], taken: Sequence[tuple[Had, Taken]]) -> None:
         if not outgoing and not taken:
             return
-        gone = [had for had, _ in taken]
+        before, gone = self.written.last_seq, [had for had, _ in taken]
         along = self.bodies.pending()
         done = ledger.write(
             self.conn,
@@ -155,6 +155,8 @@ class Run:
         self.written.withdrawn += done.withdrawn
         self.written.first_seq = self.written.first_seq or done.first_seq
         self.written.last_seq = done.last_seq or self.written.last_seq
+        if before.bit_length() // 2 != self.written.last_seq.bit_length() // 2:  # four times what it was
+            releasable.measure(self.conn)
 
     def _noting(self, outgoing: Iterable[Outgoing]) -> Iterator[Outgoing]:
         """The same; whatever needs these is looked at again in the next round."""
@@ -264,9 +266,9 @@ class Run:
         reason = _reason(case.decision)
         version = item.modified
         if had is not None:
-            if had.object_row == 0 and item.type == "indicator":
+            if had.object_row == ALONG and item.type == "indicator":
                 return Message("policy.revoked-before")
-            if had.object_row not in (0, item.row):
+            if had.object_row not in (ALONG, item.row):
                 newer = stix if item.modified > had.version else None
             elif item.modified > had.version:
                 newer = stix
@@ -304,7 +306,7 @@ class Run:
             self._tell(item, case.facts.label, STAY, reason)
         elif self._revokes and case.facts.revoked and self.judge.decide(item, case.facts, over=True).allowed:
             stix = self.bodies.stix(item, case.facts, frozenset())
-            outgoing.append(self.bodies.outgoing(item, stix, item.modified, reason)._replace(object_row=0))
+            outgoing.append(self.bodies.outgoing(item, stix, item.modified, reason)._replace(object_row=ALONG))
             self._tell(item, case.facts.label, REVOKE, reason)
         else:
             self._back(item, mine, reason, outgoing, taken)

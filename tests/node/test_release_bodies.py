@@ -8,11 +8,13 @@ from uuid import UUID, uuid5
 
 import pytest
 import stix2
+from sqlalchemy import text
 from stix2validator import ValidationOptions, validate_instance
 
 from haechi.model.canonical import encoded
-from haechi.model.marking import Tlp
+from haechi.model.marking import TLP_OBJECTS, Tlp
 from haechi.node.release_bodies import with_only
+from haechi.store.catalog import deletion
 from tests.node.giving import Giver, stix
 
 SCO = UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
@@ -75,3 +77,19 @@ def test_only_what_is_live_stays_in_a_list_of_references() -> None:
     assert with_only(item, "object_refs", ["b", "c"]) == {"type": "report", "object_refs": ["b"]}
     assert with_only(item, "object_refs", []) == {"type": "report"}
     assert json.dumps(item) == '{"type": "report", "object_refs": ["a", "b", 5]}'
+
+
+def test_a_marking_that_went_along_is_taken_back_with_what_it_marked(node: Giver) -> None:
+    mark = stix("marking-definition", 7, None, definition_type="statement", definition={"statement": "of Kim, Daejeon"})
+    del mark["modified"]
+    item = stix("indicator", 1, object_marking_refs=[TLP_OBJECTS[Tlp.GREEN], mark["id"]])
+    node.adds("peer", [mark, item])
+    jp = node.recipient("JP")
+    node.grant(jp, types=["indicator"])
+    node.runs(jp)
+    assert mark["id"] in node.has(jp)
+    with node.home.catalog().begin() as conn:
+        source = conn.execute(text("SELECT id FROM source WHERE name = 'peer'")).scalar_one()
+        deletion.delete(conn, source, [mark["id"], item["id"]], seen=lambda ids: set(), now=1)
+    assert b"Daejeon" not in node.raw(jp)
+    assert not node.patterns(jp)

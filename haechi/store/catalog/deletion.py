@@ -59,8 +59,9 @@ def delete(
     rows = [*own, *sorted(about)]
     if not rows:
         return done
+    change = count(conn, CHANGES)  # before any recipient's row is locked: release takes the two in this order
     values = sorted({value for part in _parts(rows) for value in _values(conn, part)})
-    _withdraw(conn, rows, set(own), done, now)
+    _withdraw(conn, rows, set(own), object_ids, done, now)
     for part in _parts(rows):
         for table, column in (
             ("assertion", "object_id"),
@@ -75,7 +76,6 @@ def delete(
     releasable.forget(conn, rows, object_ids)
     done.objects, done.named = len(own), len(naming)
     _forget_values(conn, values, seen, done)
-    change = count(conn, CHANGES)
     for part in _parts(sorted(naming)):  # release has to look at them anew: what they name is no longer there
         _each(conn, f"UPDATE object SET changed = {change} WHERE id IN :many", part)
     grow(conn)
@@ -127,8 +127,10 @@ def _values(conn: Connection, rows: Sequence[int], which: str = "") -> list[int]
     return list(conn.execute(query, {"many": rows}).scalars())
 
 
-def _withdraw(conn: Connection, rows: Sequence[int], own: set[int], done: Deleted, now: int) -> None:
-    """Take the objects back from whom we gave them to."""
+def _withdraw(
+    conn: Connection, rows: Sequence[int], own: set[int], object_ids: Sequence[str], done: Deleted, now: int
+) -> None:
+    """Take the objects back from whom we gave them to, and markings of theirs that went along with others."""
     query = text(
         "SELECT recipient_id, seq, object_row FROM ledger WHERE recipient_id = :recipient AND object_row IN :many"
         " AND live = 1"
@@ -140,6 +142,8 @@ def _withdraw(conn: Connection, rows: Sequence[int], own: set[int], done: Delete
             for row in conn.execute(query, {"recipient": recipient, "many": part}):
                 taken.append(Taken(row.seq, why))
                 done.passed_on += row.object_row in own
+        along = releasable.had(conn, recipient, object_ids).values()
+        taken += [Taken(one.seq, why) for one in along if one.object_row == releasable.ALONG]
         if taken:
             ledger.write(conn, recipient, [], taken, now=now)
             done.recipients.append(recipient)

@@ -19,6 +19,7 @@ from haechi.model.stixid import type_of
 from haechi.store.catalog.exchange_tables import CHANGES, RULES
 from haechi.store.catalog.indicators import batched
 
+ALONG: Final = 0  # object_row of what stands in the ledger for itself: it went along with others, or is revoked
 PAGE: Final = 500  # objects read together
 MANY: Final = 2_000  # assertions from which on a list is compared by set operations
 _ABOVE: Final = 1 << 62  # more than any row's id
@@ -225,30 +226,35 @@ def _counts(conn: Connection, rows: Sequence[int]) -> dict[int, tuple[int, int]]
 
 
 def _item(row: Any, asserted: int, live: int) -> Item:
-    closed = row.version_id is None
+    # By place: a row's names are looked up one by one, which for a million objects takes ten seconds.
+    (
+        id, object_id, type, list_name, source, own, recipient, version_id, modified, from_at, marking, pap, iep,
+        confidence, valid_from, valid_until, context, raw,
+    ) = row  # fmt: skip
+    closed = version_id is None
     return Item(
-        row=row.id,
-        object_id=row.object_id,
-        type=row.type,
-        list_name=row.list_name,
-        is_stix=row.list_name is None and bool(type_of(row.object_id)),
-        source=row.name,
-        own=bool(row.own),
-        from_recipient=row.recipient_id,
-        modified=0 if closed else row.modified,
-        from_at=0 if closed else row.from_at,
-        marking=Tlp.RED if closed else Tlp(row.marking),
-        pap=None if row.pap is None else Pap(row.pap),
-        iep=None if row.iep is None else msgspec.json.decode(row.iep, type=Iep),
-        confidence=row.confidence,
-        valid_from=row.valid_from,
-        valid_until=row.valid_until,
-        context=Context() if closed else _context(row.context),
-        raw=None if row.raw is None else bytes(row.raw),
+        row=id,
+        object_id=object_id,
+        type=type,
+        list_name=list_name,
+        is_stix=list_name is None and bool(type_of(object_id)),
+        source=source,
+        own=own == 1,
+        from_recipient=recipient,
+        modified=0 if closed else modified,
+        from_at=0 if closed else from_at,
+        marking=Tlp.RED if closed else Tlp(marking),
+        pap=None if pap is None else Pap(pap),
+        iep=None if iep is None else msgspec.json.decode(iep, type=Iep),
+        confidence=confidence,
+        valid_from=valid_from,
+        valid_until=valid_until,
+        context=Context() if closed else _context(context),
+        raw=None if raw is None else bytes(raw),
         asserted=asserted,
         live=live,
         closed=closed,
-    )
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=4096)  # a feed's objects say little that differs
@@ -421,6 +427,15 @@ def given(conn: Connection, recipient: int, object_ids: Sequence[str]) -> set[st
             part = list(object_ids[start : start + 500])
             found.update(conn.execute(query, {"source": source, "ids": part}).scalars())
     return found
+
+
+def measure(conn: Connection) -> None:
+    """Let PostgreSQL measure the ledger. SQLite needs it not.
+
+    Within the transaction that fills it nothing else does, and a table of unknown content is read whole for each page.
+    """
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("ANALYZE ledger"))
 
 
 def seen(conn: Connection, recipient: int, *, change: int, rules: int, good_until: int | None) -> None:
