@@ -60,7 +60,10 @@ class Side:
 
 
 class Shelf(Protocol):
-    """Where what is pulled is kept. Each call that writes is durable when it returns, and whole or not done at all."""
+    """Where what is pulled is kept. Each call that writes is whole or not done at all, and durable when it returns.
+
+    But for `take`, which may still be under way: any other call, and the next `take`, waits for it and raises what it met.
+    """
 
     def state(self) -> State: ...
     def cursor(self, collection: str) -> Cursor: ...

@@ -96,8 +96,9 @@ class Frames:
         if value is None:
             return None
         kind, normal = value
-        read = msgspec.structs.replace(template, object_id=id.decode(), raw=raw, values={kind: [normal]})
-        return hashlib.sha256(raw).digest(), read
+        digest = hashlib.sha256(raw).digest()
+        said = {kind: [normal]}
+        return digest, msgspec.structs.replace(template, object_id=id.decode(), raw=raw, digest=digest, values=said)
 
     def _value(self, says: bytes) -> tuple[ValueType, str] | None:
         """The kind and normal form of the one value that a pattern names; None where it takes the ordinary way."""
@@ -125,7 +126,7 @@ class Frames:
         for raw, form, read in zip(raws, canonicals, parsed, strict=True):
             digest = hashlib.sha256(form).digest()
             if isinstance(read, SourceObject):
-                read = msgspec.structs.replace(read, raw=raw)
+                read = msgspec.structs.replace(read, raw=raw, digest=digest)
                 if form == raw and read.object_id.encode() not in related:
                     self._remember(raw, read)
             yield digest, read
@@ -141,7 +142,7 @@ class Frames:
             return
         if len(self._known) >= _FRAMES:
             self._known.clear()
-        self._known[frame] = msgspec.structs.replace(read, raw=None, values={})
+        self._known[frame] = msgspec.structs.replace(read, raw=None, digest=None, values={})
 
 
 def _split(raw: bytes) -> tuple[tuple[bytes, bytes, bytes], bytes, bytes] | None:

@@ -110,6 +110,10 @@ class _Import:
 
     def run(self, answer: Path | None, told: Told) -> Imported:
         """Check, then take: withdrawals first, rows, receipts; they count as confirmed once the answer is on disk."""
+        with self._shelf:
+            return self._run(answer, told)
+
+    def _run(self, answer: Path | None, told: Told) -> Imported:
         again = self._check(repeat=answer is not None)
         self._withdraw(0 if again else self._shelf.state().withdrawn_seq)
         self._take_rows(told)

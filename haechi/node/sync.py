@@ -129,28 +129,19 @@ def pull(
     """Pull from a peer over a transport and fill in what was done, also where it breaks off with an error."""
     side = Side(peer.uuid, Ed25519PublicKey.from_public_bytes(peer.key or b""))
     shelf = Catalog(home, peer, side, lambda rows: told(peer.name, rows))
-    pull = Pull(
-        peer=side,
-        us=home.config.party_uuid,
-        key=home.key(),
-        shelf=shelf,
-        now=home.clock.now,
-        root=root,
-    )
+    pull = Pull(peer=side, us=home.config.party_uuid, key=home.key(), shelf=shelf, now=home.clock.now, root=root)
     try:
-        converse(pull, send)
+        with shelf:
+            converse(pull, send)
     finally:
-        _fill(done, pull.done, shelf.refused)
+        _fill(done, pull.done, shelf)
 
 
-def _fill(done: Synced, pulled: Pulled, refused: int) -> None:
-    done.rows, done.objects, done.withdrawn = pulled.rows, pulled.objects, pulled.withdrawn
-    done.missing, done.unknown, done.agreements, done.refused = (
-        pulled.missing,
-        pulled.unknown,
-        pulled.agreements,
-        refused,
-    )
+def _fill(done: Synced, pulled: Pulled, shelf: Catalog) -> None:
+    """What was done, of chunks only those that are durable."""
+    done.rows, done.objects, done.refused = shelf.taken, shelf.objects, shelf.refused
+    done.withdrawn, done.missing, done.unknown = pulled.withdrawn, pulled.missing, pulled.unknown
+    done.agreements = pulled.agreements
 
 
 def _note(home: Home, peer: RecipientRow, done: Synced) -> None:

@@ -114,11 +114,12 @@ class Pair:
         return Catalog(self.kr.home, self.kr.peer(), Side(self.tw.uuid, self.tw.key.public_key()), self.told.append)
 
     def pull(self, send: Callable[[Request], Response] | None = None, **options: Any) -> Pulled:
-        pull = Pull(
-            peer=Side(self.tw.uuid, self.tw.key.public_key()), us=self.kr.uuid, key=self.kr.key, shelf=self.shelf(),
-            now=self.clock.now, **options,
-        )  # fmt: skip
-        return converse(pull, send or self.answer)
+        with self.shelf() as shelf:
+            pull = Pull(
+                peer=Side(self.tw.uuid, self.tw.key.public_key()), us=self.kr.uuid, key=self.kr.key, shelf=shelf,
+                now=self.clock.now, **options,
+            )  # fmt: skip
+            return converse(pull, send or self.answer)
 
     def connected(self, monkeypatch: pytest.MonkeyPatch) -> "Pair":
         """Korea calls Taiwan over a `Line`."""

@@ -1,6 +1,7 @@
 """Many rows at once by the database's own driver: SQLAlchemy's layers cost ten times what the work does."""
 
 import gc
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -11,6 +12,8 @@ from sqlalchemy import Connection, TextClause, text
 _MAPPED: Final = 1 << 30  # bytes of the file at most
 _CACHE_KIB: Final = 16_384
 _ROOM_KIB: Final = 98_304
+_ROWS: Final = 1000  # in one INSERT
+_PARAMETERS: Final = 32_766  # of one statement: SQLite's own limit (SQLITE_MAX_VARIABLE_NUMBER)
 _FETCH: Final = 65_536  # rows at a time: keeps the Python objects of a million values from standing all at once
 
 
@@ -67,12 +70,16 @@ def _text(sql: str) -> TextClause:
 
 
 def insert(conn: Connection, table: str, columns: tuple[str, ...], found: Iterable[tuple[Any, ...]]) -> None:
-    """Rows into a table: executemany on SQLite, COPY on PostgreSQL. Names are ours, never from outside."""
+    """Rows into a table: many in one statement on SQLite, COPY on PostgreSQL. Names are ours, never from outside."""
     driver: Any = conn.connection.driver_connection
     names = ", ".join(columns)
     if conn.dialect.name == "sqlite":
-        marks = ", ".join("?" * len(columns))
-        driver.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", found)
+        # executemany gives up the interpreter lock at every row, and another thread that computes keeps it for 5 ms.
+        marks, most = f"({', '.join('?' * len(columns))})", min(_ROWS, _PARAMETERS // len(columns))
+        left = iter(found)
+        while part := list(itertools.islice(left, most)):
+            sql = f"INSERT INTO {table} ({names}) VALUES {', '.join([marks] * len(part))}"
+            driver.execute(sql, list(itertools.chain.from_iterable(part)))
         return
     with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
         for row in found:
