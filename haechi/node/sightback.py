@@ -20,6 +20,7 @@ from haechi.model.marking import Tlp
 from haechi.model.source_object import SourceObject
 from haechi.node import keys
 from haechi.node.home import Home
+from haechi.store import lake_version
 from haechi.store.catalog import facts, indicator_load, own_sightings
 from haechi.store.catalog.own_sightings import SOURCE, Asserted, Told
 from haechi.store.files import locked
@@ -56,16 +57,16 @@ def refresh(home: Home) -> int:
     Looks only at values matched since then, some thousands at a time, a transaction each; called again after a break it
     goes on.
     """
-    from haechi.store.lake import Lake
-
     with locked(home.cache_path / "sightback.lock"):
-        lake = Lake(home.lake_path)
-        version = lake.version()
         with home.catalog().connect() as conn:
             kept = facts.get(conn, _MARK)
         mark = msgspec.json.decode(kept, type=_Mark) if kept else _Mark()
-        if version == mark.version:
+        if lake_version.newest(home.lake_path) == mark.version:
             return 0
+        from haechi.store.lake import Lake
+
+        lake = Lake(home.lake_path)
+        version = lake.version()
         connection = lake.connect(None)
         try:
             newest, ids = _matched(connection, mark.matched_at - _LATE)
