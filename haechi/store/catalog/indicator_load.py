@@ -237,9 +237,9 @@ def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) ->
     """
     numbers: dict[bytes, int] = {}
     count = context = 0
-    rows = _Rows(conn)
+    rows, views = _Rows(conn), _Views()
     for found in objects:
-        view = _view(found)
+        view, shown = views.of(found)
         n = count
         if found.object_id == "":
             if view in numbers:
@@ -249,7 +249,7 @@ def _stage(conn: Connection, objects: Iterable[SourceObject], list_name: str) ->
         if n == count:
             count += 1
             context += found.type != INDICATOR
-            rows.objects.append(_object_row(n, found, view, list_name))
+            rows.objects.append(_object_row(n, found, view, shown, list_name))
         for kind, texts in found.values.items():
             name = kind.value
             if len(texts) > _AT_ONCE:
@@ -287,11 +287,20 @@ class _Rows:
                 rows.clear()
 
 
-def _view(found: SourceObject) -> bytes:
-    shown = (found.marking, found.pap, found.confidence, found.valid_from, found.valid_until, found.context)
-    if found.iep is None:
-        return hashlib.sha256(msgspec.json.encode(shown)).digest()
-    return hashlib.sha256(msgspec.json.encode((*shown, found.iep))).digest()
+class _Views:
+    """What objects show beside id and values, as its digest, and their context as JSON; alike ones follow each other."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Any, ...] = ()
+        self._made = (b"", "")
+
+    def of(self, found: SourceObject) -> tuple[bytes, str]:
+        shown = (found.marking, found.pap, found.confidence, found.valid_from, found.valid_until, found.context)
+        said = shown if found.iep is None else (*shown, found.iep)
+        if said != self._last:
+            context = msgspec.json.encode(found.context).decode()
+            self._last, self._made = said, (hashlib.sha256(msgspec.json.encode(said)).digest(), context)
+        return self._made
 
 
 def content(raw: bytes) -> bytes:
@@ -299,7 +308,7 @@ def content(raw: bytes) -> bytes:
     return hashlib.sha256(msgspec.json.encode(msgspec.json.decode(raw), order="sorted")).digest()
 
 
-def _object_row(n: int, found: SourceObject, view: bytes, list_name: str) -> tuple[Any, ...]:
+def _object_row(n: int, found: SourceObject, view: bytes, context: str, list_name: str) -> tuple[Any, ...]:
     is_list = found.object_id == ""
     return (
         n,
@@ -312,7 +321,7 @@ def _object_row(n: int, found: SourceObject, view: bytes, list_name: str) -> tup
         found.confidence,
         found.valid_from,
         found.valid_until,
-        msgspec.json.encode(found.context).decode(),
+        context,
         found.raw,
         view if found.raw is None else found.digest or content(found.raw),
         view,
